@@ -82,6 +82,17 @@ def test_what_is_wrong_is_told_by_file_line_and_key(
     assert any(said in one for one in told), told
 
 
+@pytest.mark.parametrize(("new", "said"), [
+    ('before = ["syn"]', "Two ids of items stand here"),
+    ('before = ["syn", "fin"]', "names two items of this step"),
+    ('value = "1"', "The key before is missing"),
+])
+def test_a_wrong_order_names_two_items(tmp_path: Path, new: str, said: str) -> None:
+    folder = Path(shutil.copytree(find("handshake").folder, tmp_path / "mine"))
+    told = spoil(folder, "lesson.toml", 'before = ["syn-ack", "syn"]', new)
+    assert any(said in one for one in told), told
+
+
 def test_all_faults_are_told_at_once(folder: Path) -> None:
     spoil(folder, "lesson.toml", "minutes = 5", "minutes = 500")
     told = spoil(folder, "lesson.toml", 'kind = "tell"', 'kind = "sing"')

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from inspector.lessons import progress
 from inspector.lessons.asking.scene import Scene
 from inspector.lessons.library import EXAMPLE, find, lacking, names, write_example
 from inspector.lessons.pages.step_page import step_page
-from inspector.lessons.play.answers import judge, number_of
+from inspector.lessons.play.answers import disorder_of, judge, number_of
 from inspector.lessons.play.headless import Stage, proved
 from inspector.lessons.play.player import Player
 from inspector.sessions.kinds.browser.programs import NONE
@@ -68,6 +70,30 @@ def test_the_check_finds_what_is_wrong(tmp_path: Path, old: str, new: str, said:
             path.write_text(path.read_text() + "\n### if client RST\nNo.\n")
     found = complaints(str(folder))
     assert any(said in one for one in found), found
+
+
+ORDERS = {"handshake": "syn syn-ack ack", "http": "syn request response second",
+          "socket": "bind listen connect accept", "life": "bind accept connect send recv", "upgrade": "syn request answer frame"}
+
+
+@pytest.mark.parametrize("name", [name for name in names()
+                                  if any(step.kind == "order" for step in find(name).steps)])
+def test_each_wrong_order_of_a_lesson_has_words(name: str) -> None:
+    lesson = find(name)
+    step = next(step for step in lesson.steps if step.kind == "order")
+    truth = tuple(ORDERS[name].split())
+    for given in permutations(truth):
+        foreseen = disorder_of(step, given)
+        assert bool(foreseen) == (given != truth), given
+        assert not foreseen or all(text.steps[step.id].feedback[foreseen] for text in lesson.texts.values())
+
+
+def test_the_check_finds_a_wrong_order_that_is_the_right_one(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(find("handshake").folder, tmp_path / "mine"))
+    facts = folder / "lesson.toml"
+    facts.write_text(facts.read_text().replace('["syn-ack", "syn"]', '["syn", "syn-ack"]'))
+    found = complaints(str(folder))
+    assert any("The wrong order answer-first is the right one" in one for one in found), found
 
 
 @pytest.mark.quick

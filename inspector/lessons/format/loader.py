@@ -27,6 +27,7 @@ from inspector.lessons.format.model import (
     Action,
     Blank,
     Choice,
+    Disorder,
     Item,
     Lesson,
     LessonText,
@@ -52,7 +53,8 @@ ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 # What each kind of step may have beside id, kind, light and values; those with ! it must have.
 PARTS = {
     "tell": "", "explain": "", "look": "look!", "do": "run! until!",
-    "predict": "ask! choices choice truth wrong run until change", "order": "item!", "blank": "blank! wrong",
+    "predict": "ask! choices choice truth wrong run until change",
+    "order": "item! wrong", "blank": "blank! wrong",
     "change": "change! run! until!", "fix": "action! solve! until!",
 }
 Got = TypeVar("Got")
@@ -312,10 +314,11 @@ def _step(table: _Table, base: dict[str, Any], runs: SessionSpec) -> Step:
     step = Step(
         id=name, kind=kind, line=table.line, ask=ask, choices=_choices(table, ask),
         truth=_truth(table, kind, ask),
-        wrongs=tuple(_wrong(one) for one in _entries(table, "wrong")),
+        wrongs=() if kind == "order" else tuple(_wrong(one) for one in _entries(table, "wrong")),
         moves=_moves(table, "run", runs),
         until=table.expression("until", "flag") if table.has("until") else None, change=change,
         items=tuple(_item(one) for one in _entries(table, "item")),
+        disorders=tuple(_disorder(one) for one in _entries(table, "wrong")) if kind == "order" else (),
         blanks=tuple(_blank(one) for one in _entries(table, "blank")),
         actions=tuple(_action(one, runs) for one in _entries(table, "action")),
         solve=tuple(table.texts("solve", [])), look=_look(table), light=light,
@@ -327,6 +330,9 @@ def _step(table: _Table, base: dict[str, Any], runs: SessionSpec) -> Step:
         table.fault("", "A choice has at least two [[step.choice]].")
     if len(step.items) == 1 or len(set(_ids(step))) != len(_ids(step)):
         table.fault("", "What is to be ordered is two things at least, and no id stands twice in a step.")
+    for disorder in step.disorders:
+        if not {disorder.early, disorder.late} <= {item.id for item in step.items}:
+            table.fault("wrong", f"`before` of {disorder.id} names two items of this step.")
     for one in step.solve:
         if one not in [action.id for action in step.actions]:
             table.fault("solve", f"There is no action {escaped(one, 40)!r} in this step.")
@@ -335,7 +341,7 @@ def _step(table: _Table, base: dict[str, Any], runs: SessionSpec) -> Step:
 
 
 def _ids(step: Step) -> list[str]:
-    lists = (step.choices, step.wrongs, step.items, step.blanks, step.actions)
+    lists = (step.choices, step.wrongs, step.disorders, step.items, step.blanks, step.actions)
     return [one.id for several in lists for one in several]
 
 
@@ -381,6 +387,15 @@ def _wrong(table: _Table) -> Wrong:
     found = Wrong(table.name("id"), value or compiled("0"))
     table.finish()
     return found
+
+
+def _disorder(table: _Table) -> Disorder:
+    name, before = table.name("id"), table.texts("before")
+    table.finish()
+    if len(before) != 2:
+        table.fault("before", "Two ids of items stand here: the first before the second is the wrong order.")
+        before = ["", ""]
+    return Disorder(name, *before)
 
 
 def _item(table: _Table) -> Item:

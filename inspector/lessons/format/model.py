@@ -36,6 +36,15 @@ class Wrong:
 
 
 @dataclass(frozen=True, slots=True)
+class Disorder:
+    """A wrong order that gets words of its own: item `early` stands before item `late`, which came first."""
+
+    id: str
+    early: str
+    late: str
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One thing to be put in order, and the time in ns at which it happened. They are shown as they stand."""
 
@@ -88,6 +97,7 @@ class Step:
     until: Expression | None = None            # what the moves lead to
     change: SessionSpec | None = None          # a new run, with one knob turned
     items: tuple[Item, ...] = ()
+    disorders: tuple[Disorder, ...] = ()
     blanks: tuple[Blank, ...] = ()
     actions: tuple[Action, ...] = ()
     solve: tuple[str, ...] = ()                # ids of actions that lead to `until`

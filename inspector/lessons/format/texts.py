@@ -128,7 +128,7 @@ def _hold_against(step: Step, head: _Section, single: dict[str, str], named: dic
         "choice": [choice.id for choice in step.choices] if with_words else [],
         "item": [item.id for item in step.items], "action": [action.id for action in step.actions],
     }
-    answers = [*(choice.id for choice in step.choices), *(wrong.id for wrong in step.wrongs)]
+    answers = [one.id for several in (step.choices, step.wrongs, step.disorders) for one in several]
     for kind, ids in wanted.items():
         for name in ids:
             if name not in named[kind]:

@@ -94,7 +94,16 @@ def _foreseen(step: Step, given: Answer, right: Sequence[bool], scene: Scene) ->
     """The id of the first part that is wrong in a way that has words."""
     if step.choices:
         return given[0] if given else ""
+    if step.kind == "order":
+        return disorder_of(step, given)
     values = {one.id: one.value.of(scene) for one in step.wrongs}
     wrong = [number_of(part) for part, is_right in zip(given, right, strict=False) if not is_right]
     return next((name for number in wrong if number is not None
                  for name, value in values.items() if value == number), "")
+
+
+def disorder_of(step: Step, given: Answer) -> str:
+    """The id of the first foreseen mistake in an order that was given, "" for none."""
+    places = {item: place for place, item in enumerate(given)}
+    return next((one.id for one in step.disorders if one.early in places and one.late in places
+                 and places[one.early] < places[one.late]), "")

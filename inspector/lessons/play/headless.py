@@ -194,6 +194,18 @@ class _Prover:
             if value is None or all(number_of(part) == value for part in truth):
                 self.fault(f"The wrong answer {wrong.id} has the value {value}: it is none, or the truth.")
 
+    def _prove_disorders(self, truth: Answer) -> None:
+        """Each foreseen wrong order is one, and gets its words when it is the only mistake."""
+        for wrong in self.step.disorders:
+            early, late = truth.index(wrong.early), truth.index(wrong.late)
+            if early < late:
+                self.fault(f"The wrong order {wrong.id} is the right one: {wrong.early} before {wrong.late}.")
+                continue
+            given = list(truth)
+            given.insert(late, given.pop(early))
+            if (said := judge(self.step, tuple(given), truth, self.scene).foreseen) != wrong.id:
+                self.fault(f"With {wrong.early} before {wrong.late}, {said} is said, and never {wrong.id}.")
+
     def _prove_tries(self) -> None:
         truth = truth_of(self.step, self.scene)
         if truth is None:
@@ -202,6 +214,7 @@ class _Prover:
         if truth == tuple(item.id for item in self.step.items):
             self.fault("The items stand in the right order in lesson.toml, and are shown so.")
         self._prove_wrongs(truth)
+        self._prove_disorders(truth)
         wrong = truth[::-1] if self.step.items else ("",) * len(truth)
         self.player.answer(wrong)
         if self.player.record.phase != "ask":

@@ -73,7 +73,8 @@ def test_the_check_finds_what_is_wrong(tmp_path: Path, old: str, new: str, said:
 
 
 ORDERS = {"handshake": "syn syn-ack ack", "http": "syn request response second",
-          "socket": "bind listen connect accept", "life": "bind accept connect send recv", "upgrade": "syn request answer frame"}
+          "socket": "bind listen connect accept", "life": "bind accept connect send recv",
+          "upgrade": "syn request answer frame"}
 
 
 @pytest.mark.parametrize("name", [name for name in names()

@@ -29,6 +29,15 @@ def test_the_same_call_of_another_size_is_marked() -> None:
     assert any("≠ client  connect()" in line for line in lines)
 
 
+def test_the_frame_of_one_connection_is_not_that_of_another() -> None:
+    """Its SYN, ACK and FIN; the same message on another connection is held against the one before."""
+    lines = lines_of("http", "http-connections")
+    assert "#2 the second connection" in lines[1] and "#2" not in lines_of("http", "tcp")[1]
+    second = [line for line in lines if " #2 " in line[30:] and "connection" not in line]
+    assert len(second) == 10
+    assert [line for line in second if "≠" not in line] == [line for line in second if "data" in line] != []
+
+
 def test_what_is_alike_stands_in_one_line_and_what_differs_near_the_top() -> None:
     with open_trace("tcp") as one, open_trace("tcp-half-close") as two:
         made = Compared(Scene(one), Scene(two), "en")

@@ -32,13 +32,17 @@ def happenings(scene: Scene, language: str, light: Filter | None = None) -> tupl
     index = scene.trace.index
     lit_rows, lit_calls = _lit(scene, light)
     found: list[tuple[int, int, bool, Happening]] = []
+    numbers: dict[int, int] = {}             # of conversations, in the order of their first packets
     for row in first_rows(index.count):
         name = scene.row_name(row)
         style: Style = "data" if name.endswith(("data", "datagram")) else "syn"
         size = int(index.payload_length[row])
+        number = numbers.setdefault(int(index.stream[row]), len(numbers) + 1)
+        which = f"#{number}" if number > 1 else ""
+        # The same message on another connection is the same message; its SYN, ACK and FIN are others.
         found.append((int(index.time_ns[row]), 1, row in lit_rows, Happening(
-            name.replace("datagram", "data"), f"{name} {size}",
-            "  " + row_words(language, name, size), style)))
+            name.replace("datagram", "data") + ("" if size else which), f"{name} {size}",
+            f"{which} ".rjust(2) + row_words(language, name, size), style)))
     for place, call in enumerate(scene.trace.calls):
         outcome = call.errno or ("…" if call.result is None else str(call.result))
         side: Style = "client" if call.role == "client" else "server"
@@ -94,7 +98,9 @@ class Compared:
         if index == 0:
             return (Span(fit(word(language, "compare"), width), "title"),)
         if index == 1:
-            return (Span(fit(word(language, "signs"), width), "dim"),)
+            several = any(one.text.startswith("#2 ") for side in self._sides for one in side)
+            signs = [word(language, "signs"), *([word(language, "second")] if several else [])]
+            return (Span(fit("   ".join(signs), width), "dim"),)
         if index == 2:
             return (Span(fit(word(language, "before"), room), "bold"), Span("   "),
                     Span(fit(word(language, "now"), room), "bold"))

@@ -12,8 +12,16 @@ import pytest
 from inspector.lessons import progress
 from inspector.lessons.asking.scene import Scene
 from inspector.lessons.library import EXAMPLE, find, lacking, names, write_example
+from inspector.lessons.pages.lights import lights
 from inspector.lessons.pages.step_page import step_page
-from inspector.lessons.play.answers import disorder_of, judge, number_of
+from inspector.lessons.play.answers import (
+    disorder_of,
+    filled_in,
+    judge,
+    next_blank,
+    number_of,
+    what_stays,
+)
 from inspector.lessons.play.headless import Stage, proved
 from inspector.lessons.play.player import Player
 from inspector.sessions.kinds.browser.programs import NONE
@@ -103,6 +111,7 @@ def test_a_learner_goes_back_and_forth_and_resumes() -> None:
     with Stage(player) as stage:
         assert stage.until(lambda: player.scene is not None)
         assert player.forth() and not player.forth()           # a prediction is not passed by
+        assert (lights(player).chosen, lights(player).seen, player.score) == (None, True, (0, 0))
         player.answer(("2",))
         assert stage.until(lambda: player.record.phase == "over")
         judged = player.record.judged
@@ -124,7 +133,9 @@ def test_an_answer_that_needs_several_numbers() -> None:
         assert stage.until(lambda: player.place == 2 and not player.catching_up)
         player.answer(("7",))
         assert not is_over(player) and player.record.tries == 1
+        assert list(lights(player).hidden.values()) == [{blank.field for blank in player.step.blanks}]
         player.reveal()
+        assert not lights(player).hidden
         assert is_over(player)
         assert player.scene is not None
         assert judge(player.step, ("0x1",), ("1",), player.scene).all_right
@@ -142,8 +153,11 @@ def test_a_foreseen_wrong_number_of_several_has_words_wherever_it_stands() -> No
             assert judged is not None and judged.foreseen == foreseen and not is_over(player)
             words = lesson.text("en").steps["numbers"].feedback["zero"].split(".")[0]
             assert (words in page_of(player)) == bool(foreseen)
-        player.answer(("1", "1"))
-        assert is_over(player)
+        player.answer(("7", "1"))
+        kept = what_stays(player.record.judged)                # the other one is asked again
+        assert kept == ("", "1") and next_blank(player.step, kept) == 0
+        player.answer(filled_in(player.step, kept, "1"))
+        assert is_over(player) and player.score == (0, 1)
 
 
 def more_than(scene: Scene, count: int) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from inspector.lessons.format.model import Step, StepText
 from inspector.lessons.format.page import page, styled, wrapped_spans
 from inspector.lessons.pages.words import Word, row_words, word
-from inspector.lessons.play.answers import Answer, blank_row, is_number
+from inspector.lessons.play.answers import Answer, blank_row, is_number, next_blank
 from inspector.lessons.play.player import TRIES, Player
 from inspector.model.packets import packet_number
 from inspector.views.line.spans import Line, Span, Style, cell_width
@@ -50,12 +50,6 @@ def options_of(step: Step) -> tuple[str, ...]:
     if step.kind == "order":
         return tuple(one.id for one in step.items)
     return tuple(one.id for one in (step.choices if step.kind == "predict" else step.actions))
-
-
-def next_blank(step: Step, given: Answer) -> int:
-    """The place of the number that is to be filled in next, as many as there are where none is open."""
-    return next((place for place in range(len(step.blanks)) if not "".join(given[place : place + 1])),
-                len(step.blanks))
 
 
 def how_to_answer(step: Step, given: Answer) -> list[Word]:

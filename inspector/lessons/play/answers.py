@@ -79,6 +79,25 @@ def _long(given: Sequence[str], truth: Sequence[str]) -> Sequence[str]:
     return [*given[: len(truth)], *[""] * (len(truth) - len(given))]
 
 
+def next_blank(step: Step, given: Answer) -> int:
+    """The place of the number that is to be filled in next, as many as there are where none is open."""
+    return next((place for place in range(len(step.blanks)) if not "".join(given[place : place + 1])),
+                len(step.blanks))
+
+
+def filled_in(step: Step, given: Answer, text: str) -> Answer:
+    """What was given so far, with `text` in the place that is next."""
+    place = next_blank(step, given)
+    return (*given[:place], text, *given[place + 1 :])
+
+
+def what_stays(judged: Judged | None) -> Answer:
+    """The parts of an answer that are right; the others are asked again."""
+    if judged is None:
+        return ()
+    return tuple(one if right else "" for one, right in zip(judged.given, judged.right, strict=True))
+
+
 def is_number(step: Step) -> bool:
     """Whether the parts of its answer are numbers."""
     return step.kind == "blank" or (step.kind == "predict" and step.ask == "number")

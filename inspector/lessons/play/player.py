@@ -82,6 +82,12 @@ class Player:
         """Whether steps of before are played again, unasked."""
         return self.reached < self._skip_to
 
+    @property
+    def score(self) -> tuple[int, int]:
+        """How many answers were right at the first try, of how many that were asked for."""
+        judged = [(record, record.judged) for record in self.records if record.judged is not None]
+        return sum(one.all_right and record.tries == 1 for record, one in judged), len(judged)
+
     # --- for the host ---
 
     def begin(self, trace: Trace) -> None:

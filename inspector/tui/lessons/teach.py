@@ -147,10 +147,10 @@ class TeachScreen(LessonScreen):
         poll.go()
         self._called = None
         self._publish()
-        self._draw()
+        self.draw()
         if poll.is_open and poll.options:
             self.query_one(PageList).choose_option(1)
-            self._show_number_line()
+            self.show_number_line()
 
     def action_happen(self) -> None:
         poll, player = self.poll, self.player
@@ -161,12 +161,12 @@ class TeachScreen(LessonScreen):
         self._called = None
         player.answer(("",))                   # what happens is the same whatever was answered
         if self.player.record.judged is not None:      # it was asked of what had happened already
-            self._happened()
-        self._lead()
+            self.happened()
+        self.lead()
         self._publish()
-        self._draw()
+        self.draw()
 
-    def _happened(self) -> None:
+    def happened(self) -> None:
         poll = self.poll
         if poll is not None:
             poll.tell()
@@ -174,7 +174,7 @@ class TeachScreen(LessonScreen):
             self._told = poll.ballot(self.player, self.language)
             self._note_votes(left=True)
             self._keep_tally(poll)
-        super()._happened()
+        super().happened()
 
     def _note_votes(self, *, left: bool) -> None:
         """Have the answers of those who are not there any more, or `not left` of all, in their results.
@@ -205,14 +205,14 @@ class TeachScreen(LessonScreen):
     def action_tally(self) -> None:
         if self.poll is not None:
             self.poll.shown = not self.poll.shown
-            self._draw()
+            self.draw()
 
     def _look_into_box(self) -> None:
         poll = self.poll
         if poll is not None and poll.is_open and self.box.takes_votes:
             there, votes = self.box.votes(poll.ballot(self.player, self.language))
             if poll.take(there, votes):
-                self._draw()
+                self.draw()
 
     def _publish(self) -> None:
         """Have browsers show the question that is seen here, where there is one."""
@@ -246,11 +246,11 @@ class TeachScreen(LessonScreen):
             self._called = None
             if poll.options:
                 self.action_turn_option(1)
-        self._draw()
+        self.draw()
 
     def action_turn_option(self, step: int) -> None:
         self.query_one(PageList).action_move(step)
-        self._show_number_line()
+        self.show_number_line()
 
     # --- back and forth; nothing of it is the teacher's own ---
 
@@ -261,9 +261,9 @@ class TeachScreen(LessonScreen):
             self._leave_question()
             self._polls.pop(player.place, None)
             player.resume_at(player.place + 1)
-            self._lead()
+            self.lead()
             self._publish()
-            self._draw()
+            self.draw()
         else:
             super().action_forth()
 
@@ -283,7 +283,7 @@ class TeachScreen(LessonScreen):
     def _keep(self, *, done: bool = False) -> None:
         """A class's lesson is not the teacher's own."""
 
-    def _keep_result(self, *, done: bool = False) -> None:
+    def keep_result(self, *, done: bool = False) -> None:
         """Nor are its answers."""
 
     def _begin_again(self) -> None:

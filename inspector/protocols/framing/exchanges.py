@@ -92,6 +92,15 @@ class ExchangeDecoder(UnitDecoder[R]):
         partner = self.message(position).partner
         return None if partner is None else self._messages[partner].records[0]
 
+    def answer_time(self, position: int) -> int | None:
+        """Of a record that answers: nanoseconds from the last byte of what it answers to its own last one."""
+        record, partner = self._records[position], self.message(position).partner
+        if partner is None or record.direction == self.client:
+            return None
+        asked = self._records[self._messages[partner].records[-1]]
+        rows = [self.source.rows_of(one.direction, one.stop - 1, one.stop) for one in (asked, record)]
+        return self.source.time_of(rows[1][-1]) - self.source.time_of(rows[0][-1]) if all(rows) else None
+
     @property
     def count(self) -> int:
         return len(self._messages)

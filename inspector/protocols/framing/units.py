@@ -9,16 +9,29 @@ that unit, and behind one that hides a length reading goes on at a segment that 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar, cast
 
-from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, R, Source, Start
+from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, R, Source, Start, T
 from inspector.protocols.framing.segments import starts_between
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import worded
 
 MORE, FOREIGN = 0, -1
 """Measures: more bytes are needed to say; this is no unit of the protocol."""
+
+
+class Numbered(Protocol):
+    """A record that can be read again: its position among its decoder's, and whether it has all its bytes."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def complete(self) -> bool: ...
+
+
+N = TypeVar("N", bound=Numbered)
 
 
 class Unit(NamedTuple):
@@ -43,6 +56,7 @@ class UnitDecoder(Decoder[R]):
         super().__init__(source, pump, start)
         self._records: list[R] = []
         self._lost = [False, False]              # what a direction says is not understood any more
+        self._reread: tuple[int, object] | None = None       # of `reread`: a record's number, and its answer
         self.doubted = not start.from_the_start(source.streams)
 
     @abstractmethod
@@ -147,6 +161,17 @@ class UnitDecoder(Decoder[R]):
         rows = tuple(sorted(self.rows_of(record)))
         kind, text = self.kind_and_text(record)
         return MessageLine(record.direction, kind, text, record.stop - record.start, rows)
+
+    def reread(self, record: N, read: Callable[[N], T]) -> T:
+        """What a record says, read again; the last answer is kept, since one record is asked several things.
+
+        A decoder has one `read` alone.
+        """
+        if self._reread is not None and self._reread[0] == record.number:
+            return cast("T", self._reread[1])
+        found = read(record)
+        self._reread = (record.number, found) if record.complete else None
+        return found
 
     @abstractmethod
     def kind_and_text(self, record: R) -> tuple[str, str]:

@@ -90,7 +90,6 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         self._aliases: tuple[dict[int, str], ...] = ({}, {})
         self._will: str | None = None
         self._left = False                       # DISCONNECT came
-        self._last: tuple[int, Parsed] | None = None
 
     def measure(self, direction: int, head: bytes) -> int:
         return packet_size(head)
@@ -201,11 +200,7 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
 
     def parsed(self, record: MqttPacket) -> Parsed:
         """What a packet says, read again."""
-        if self._last is not None and self._last[0] == record.number:
-            return self._last[1]
-        found = read(record.first, self._body(record, READ), self.version)
-        self._last = (record.number, found) if record.complete else None
-        return found
+        return self.reread(record, lambda one: read(one.first, self._body(one, READ), self.version))
 
     def _body(self, record: MqttPacket, limit: int) -> bytes:
         stream = self.source.streams[record.direction]

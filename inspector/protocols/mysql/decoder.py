@@ -94,7 +94,6 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         self._query: str = ""
         self.status = 0
         self._long: list[Message | None] = [None, None]     # goes on in the next packet
-        self._last: tuple[int, Parsed] | None = None
 
     # --- units -------------------------------------------------------------------------------------
 
@@ -329,29 +328,22 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
 
     def parsed(self, record: MyPacket) -> Parsed:
         """What a packet says, read again."""
-        if self._last is not None and self._last[0] == record.number:
-            return self._last[1]
+        return self.reread(record, self._parsed)
+
+    def _parsed(self, record: MyPacket) -> Parsed:
         stream = self.source.streams[record.direction]
         data = stream.read(record.start + HEADER, min(record.stop, record.start + READ))
         readers = {GREETING: greeting, LOGIN: login, TLS: login, DONE: ok, END: self._ending, ERROR: err,
                    PREPARED: prepared}
         if record.kind == COMMAND:
-            found = command(data, self.capabilities)
-        elif record.kind == COUNT:
-            found = Parsed(columns=lenenc(data, 0)[0])
-        else:
-            found = readers[record.kind](data) if record.kind in readers else Parsed()
-        self._last = (record.number, found) if record.complete else None
-        return found
+            return command(data, self.capabilities)
+        if record.kind == COUNT:
+            return Parsed(columns=lenenc(data, 0)[0])
+        return readers[record.kind](data) if record.kind in readers else Parsed()
 
     def time_ns(self, record: MyPacket) -> int | None:
         """For an answer: nanoseconds from the command's last byte to this packet's last one."""
-        partner = self.message(record.number).partner
-        if partner is None or record.direction == self.client:
-            return None
-        asked = self._records[self._messages[partner].records[-1]]
-        rows = [self.source.rows_of(one.direction, one.stop - 1, one.stop) for one in (asked, record)]
-        return self.source.time_of(rows[1][-1]) - self.source.time_of(rows[0][-1]) if all(rows) else None
+        return self.answer_time(record.number)
 
     def kind_and_text(self, record: MyPacket) -> tuple[str, str]:
         if record.kind == COMMAND:

@@ -93,7 +93,6 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         self._turn: list[Message] = []               # queries since the last ReadyForQuery, while not sure
         self._turns: list[tuple[Message, Message]] = []
         self._statements: dict[str, str] = {}
-        self._last: tuple[int, Body] | None = None
         self.status: int | None = None
         self._requested = 0                          # the authentication that was asked for last
         self._logins: dict[int, int] = {}            # of the client's answers to it, by number of record
@@ -362,14 +361,13 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
 
     def body_of(self, record: PgMessage) -> Body:
         """What a message of the protocol says, read again."""
-        if self._last is not None and self._last[0] == record.number:
-            return self._last[1]
+        return self.reread(record, self._body)
+
+    def _body(self, record: PgMessage) -> Body:
         stream = self.source.streams[record.direction]
         data = stream.read(record.start, min(record.stop, record.start + READ))
         skip = {STARTUP: 4, SSL: 4, GSS: 4, CANCEL: 4, ANSWER: 0}.get(record.type, 5)
-        found = read(record.direction == self.client, record.type, data[skip:])
-        self._last = (record.number, found) if record.complete else None
-        return found
+        return read(record.direction == self.client, record.type, data[skip:])
 
     def type_name(self, record: PgMessage) -> str:
         """`Simple query`, `Data row`, as Wireshark names them."""
@@ -380,12 +378,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
 
     def time_ns(self, record: PgMessage) -> int | None:
         """For an answer: nanoseconds from the query's last byte to this record's last one."""
-        partner = self.message(record.number).partner
-        if partner is None or record.direction == self.client:
-            return None
-        asked = self._records[self._messages[partner].records[-1]]
-        rows = [self.source.rows_of(one.direction, one.stop - 1, one.stop) for one in (asked, record)]
-        return self.source.time_of(rows[1][-1]) - self.source.time_of(rows[0][-1]) if all(rows) else None
+        return self.answer_time(record.number)
 
     def kind_and_text(self, record: PgMessage) -> tuple[str, str]:
         return self.type_name(record), self._words(record)

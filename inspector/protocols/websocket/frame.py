@@ -67,12 +67,17 @@ class Frame(NamedTuple):
     @property
     def is_control(self) -> bool:
         """Close, ping, pong, and the reserved opcodes 11 to 15."""
-        return self.opcode >= 8
+        return is_control(self.opcode)
 
     @property
     def whole(self) -> bool:
         """True when `payload` is all of the payload."""
         return len(self.payload) == self.payload_length
+
+
+def is_control(opcode: int) -> bool:
+    """Whether such a frame serves the connection: close, ping, pong, and the reserved 11 to 15."""
+    return opcode >= CLOSE
 
 
 def opcode_name(opcode: int) -> str:

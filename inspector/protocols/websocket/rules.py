@@ -72,7 +72,7 @@ def shortest_form(length: int) -> int:
 
 def is_plain(frame: Frame) -> bool:
     """True when `check_frame` could only speak of masking or of reserved bits."""
-    if frame.opcode >= 8:
+    if frame.is_control:
         return frame.opcode <= PONG and frame.fin and frame.length_form == 7
     return frame.opcode <= BINARY and frame.length_form == shortest_form(frame.payload_length)
 

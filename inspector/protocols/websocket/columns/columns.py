@@ -23,6 +23,7 @@ from inspector.protocols.websocket.frame import (
     frame_index,
     frame_number,
     frame_numbers,
+    is_control,
     opcode_name,
 )
 from inspector.protocols.websocket.session.session import FrameRules, Part
@@ -76,8 +77,8 @@ class WebSocketFrameRecord(NamedTuple):
 
     @property
     def is_control(self) -> bool:
-        """Close, ping, pong and the reserved control opcodes."""
-        return self.opcode >= 8
+        """Whether it serves the connection, not its user."""
+        return is_control(self.opcode)
 
 
 class WebSocketMessage(NamedTuple):
@@ -102,8 +103,8 @@ class WebSocketMessage(NamedTuple):
 
     @property
     def is_control(self) -> bool:
-        """Close, ping, pong and the reserved control opcodes."""
-        return self.opcode >= 8
+        """Whether it serves the connection, not its user."""
+        return is_control(self.opcode)
 
 
 _COMPRESSED, _COMPLETE = 1, 2

@@ -130,12 +130,12 @@ class WebSocketSession:
             start = frame.payload_start - 4
             self._report(side, "websocket.predictable-masking-key", problem, start, start + 4)
         if side.close is not None:
-            rule = "websocket.control-after-close" if frame.opcode >= 8 else "websocket.data-after-close"
+            rule = "websocket.control-after-close" if frame.is_control else "websocket.data-after-close"
             what = sentence(
                 "A {opcode_name} frame follows the sender's own Close.",
                 opcode_name=opcode_name(frame.opcode))
             self._report(side, rule, what, frame.start, frame.stop)
-        part = self._control(side, frame) if frame.opcode >= 8 else self._data(side, frame, inflated)
+        part = self._control(side, frame) if frame.is_control else self._data(side, frame, inflated)
         side.frames += 1
         self.count += 1
         return part
@@ -209,7 +209,7 @@ class WebSocketSession:
         """Take a frame that lacks some of its payload: its header is judged, not what it says."""
         side = self._sides[direction]
         self._add(*check_frame(frame, side.role))
-        if frame.opcode >= 8:
+        if frame.is_control:
             side.tear()                # the message around it is not hurt
             if frame.opcode == ws.CLOSE:
                 side.close = side.close or read_close(frame.payload)

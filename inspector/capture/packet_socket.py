@@ -85,15 +85,27 @@ def bind(packet_socket: socket.socket, interface: str = "lo") -> None:
         raise OSError(number, os.strerror(number))
 
 
-class Counter:
-    """Adds up PACKET_STATISTICS, which the kernel resets whenever it is asked."""
+class PacketSource:
+    """What the sources of batches (see `batch.Source`) that read such a socket have in common."""
 
     def __init__(self, packet_socket: socket.socket) -> None:
         self._socket = packet_socket
         self._sum = Counts()
 
+    def fileno(self) -> int:
+        """Readable when frames are there."""
+        return self._socket.fileno()
+
+    def clear_error(self) -> None:
+        """Take note that the interface went down."""
+        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
     def counts(self) -> Counts:
-        """All since the socket was bound."""
+        """All since the socket was bound: PACKET_STATISTICS, which the kernel resets when asked, added up."""
         try:
             data = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 12)
         except OSError:

@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from inspector.capture.batch import Batch
-from inspector.capture.packet_socket import SOL_PACKET, Counter, Counts, bind
+from inspector.capture.packet_socket import SOL_PACKET, PacketSource, bind
 from inspector.wire.pcapng import ENHANCED_PACKET
 
 _BUFFER = 8 * 1024 * 1024
@@ -26,11 +26,11 @@ _HEAD = struct.Struct("=7I")
 _TAIL = struct.Struct("=I")
 
 
-class Receiver:
+class Receiver(PacketSource):
     """A source of batches (see `batch.Source`) by one system call a frame."""
 
     def __init__(self, packet_socket: socket.socket, interface: str = "lo") -> None:
-        self._socket = packet_socket
+        super().__init__(packet_socket)
         packet_socket.setblocking(False)
         packet_socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         packet_socket.setsockopt(SOL_PACKET, _PACKET_AUXDATA, 1)
@@ -41,12 +41,7 @@ class Receiver:
         self._buffer = bytearray(_BUFFER)
         self._view = memoryview(self._buffer)
         self._address = np.frombuffer(self._buffer, np.uint8).ctypes.data
-        self._counter = Counter(packet_socket)
         bind(packet_socket, interface)
-
-    def fileno(self) -> int:
-        """Readable when a frame is there."""
-        return self._socket.fileno()
 
     def read(self) -> Batch:
         """What is there, up to a buffer full."""
@@ -84,18 +79,6 @@ class Receiver:
 
     def release(self) -> None:
         """The buffer is used again by the next `read`."""
-
-    def clear_error(self) -> None:
-        """Take note that the interface went down."""
-        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-
-    def counts(self) -> Counts:
-        """The kernel's counts so far."""
-        return self._counter.counts()
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
 
 
 def _ancillary(messages: list[tuple[int, int, bytes]], size: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import time
 
 from inspector.capture.batch import Batch
 from inspector.capture.frames import Frames
-from inspector.capture.packet_socket import SOL_PACKET, Counter, Counts, bind
+from inspector.capture.packet_socket import SOL_PACKET, PacketSource, bind
 
 BLOCK_SIZE = 256 * 1024
 BLOCKS = 512                       # for captures that have to keep up with anything
@@ -25,14 +25,18 @@ _PACKET_RX_RING, _PACKET_VERSION, _TPACKET_V3 = 5, 10, 2
 _STATUS, _COUNT, _FIRST = 2, 3, 4  # words of a block's descriptor
 _USER = 1
 
-class Ring:
-    """A source of batches (see `batch.Source`) over a ring; OSError where the kernel refuses it."""
+
+class Ring(PacketSource):
+    """A source of batches (see `batch.Source`) over a ring; OSError where the kernel refuses it.
+
+    Its memory goes with the last reference, after `close`.
+    """
 
     def __init__(
         self, packet_socket: socket.socket, blocks: int = BLOCKS, block_size: int = BLOCK_SIZE,
         interface: str = "lo",
     ) -> None:
-        self._socket = packet_socket
+        super().__init__(packet_socket)
         self._blocks, self._block_size = _set_up(packet_socket, blocks, block_size)
         size = self._blocks * block_size
         self._map = mmap.mmap(packet_socket.fileno(), size, mmap.MAP_SHARED | mmap.MAP_POPULATE)
@@ -42,12 +46,7 @@ class Ring:
         self._frames = Frames(self._map)
         self._next = 0
         self._blocks_held = 0
-        self._counter = Counter(packet_socket)
         bind(packet_socket, interface)
-
-    def fileno(self) -> int:
-        """Readable when a block is ready."""
-        return self._socket.fileno()
 
     def read(self) -> Batch:
         """All frames of the blocks that are ready, at most 64 blocks."""
@@ -80,18 +79,6 @@ class Ring:
             self._view[index * stride + _STATUS] = 0
             index = (index + 1) % self._blocks
         self._blocks_held = 0
-
-    def clear_error(self) -> None:
-        """Take note that the interface went down."""
-        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-
-    def counts(self) -> Counts:
-        """The kernel's counts so far."""
-        return self._counter.counts()
-
-    def close(self) -> None:
-        """Close the socket; the ring's memory goes with the last reference."""
-        self._socket.close()
 
 
 def _set_up(packet_socket: socket.socket, blocks: int, block_size: int) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from inspector.wire.journal import CallRecord
 from inspector.wire.text import escaped
@@ -58,7 +59,7 @@ _ESCAPED = {"n": b"\n", "r": b"\r", "t": b"\t", "v": b"\v", "f": b"\f", "a": b"\
 
 @dataclass(slots=True)
 class _Call:
-    """What is known of a call so far; `given`: its arguments as strace printed them. `id` 0: not told yet."""
+    """A call under way. `given`: its arguments as strace printed them; `id` 0: it was not told yet."""
 
     pid: int
     tid: int
@@ -66,22 +67,23 @@ class _Call:
     name: str
     time_ns: int
     given: str = ""
-    id: int = 0
     end_ns: int | None = None
-    arguments: str = ""
-    result: int | None = None
-    errno: str | None = None
-    detail: str = ""
+    id: int = 0
+
+    def record(self, on: _Socket, arguments: str, result: int | None, errno: str | None,
+               detail: str) -> CallRecord:
+        """It as the journal has it."""
+        return CallRecord(self.id, self.pid, self.tid, self.role, self.name, arguments, self.time_ns,
+                          self.end_ns, result, errno, detail, on.fd, on.local, on.peer, on.protocol)
+
+
+class _Socket(NamedTuple):
+    """What a call is on, as far as it is known."""
+
     fd: int | None = None
+    protocol: str = ""
     local: str | None = None
     peer: str | None = None
-    protocol: str = ""
-
-    def record(self) -> CallRecord:
-        """It as the journal has it."""
-        return CallRecord(self.id, self.pid, self.tid, self.role, self.name, self.arguments, self.time_ns,
-                          self.end_ns, self.result, self.errno, self.detail, self.fd, self.local, self.peer,
-                          self.protocol)
 
 
 class StraceReader:
@@ -128,7 +130,7 @@ class StraceReader:
         if rest.endswith(" <unfinished ...>"):
             call.given = rest.removesuffix(" <unfinished ...>")
             self._entered[thread] = call
-            return self._told(call) if name in _BLOCKING and _describe(call, "") else None
+            return self._told(call, _described, "") if name in _BLOCKING else None
         return self._return(call, rest)
 
     def _process(self, thread: int) -> int:
@@ -149,8 +151,7 @@ class StraceReader:
         if call.name == "epoll_ctl":
             self._watch(call.pid, _split(call.given))
             return None
-        known = self._epoll(call, found[2]) if call.name in EPOLL_WAITS else _describe(call, found[2])
-        return self._told(call) if known else None
+        return self._told(call, self._epoll if call.name in EPOLL_WAITS else _described, found[2])
 
     def _watch(self, process: int, arguments: list[str]) -> None:
         """Take note of what an epoll gives back for a socket: epoll_ctl(2)."""
@@ -161,81 +162,85 @@ class StraceReader:
         if event is not None and len(watched) < _MOST_WATCHED:
             watched[event[2] or event[3]] = arguments[2]
 
-    def _epoll(self, call: _Call, result: str) -> bool:
-        """Describe the wait for several, on the first socket that is ready; False where none is."""
+    def _epoll(self, call: _Call, result: str) -> CallRecord | None:
+        """The wait for several, on the first socket that is ready; None where none is."""
         arguments = _split(call.given)
         own = _EPOLL.match(arguments[0]) if len(arguments) >= 4 else None
         if own is None or not result.isdigit():
-            return False
+            return None
         watched = self._watched.get((call.pid, own[1]), {})
         ready = [(watched.get(event[2] or event[3], ""), event[1]) for event in _EVENT.finditer(arguments[1])]
         sockets = [(found, events) for text, events in ready if (found := _SOCKET.match(text))]
         if not sockets:
-            return False
+            return None
         first = next((found for found, _ in sockets if "->" in found[3]), sockets[0][0])
         names = ", ".join(f"{found[1]} {events.replace('EPOLL', '')}" for found, events in sockets[:8])
-        _on(call, first)
-        call.arguments, call.result, call.detail = _plain([own[1], arguments[3]]), int(result), escaped(names)
-        return True
+        return call.record(_on(first), _plain([own[1], arguments[3]]), int(result), None, escaped(names))
 
-    def _told(self, call: _Call) -> CallRecord:
+    def _told(self, call: _Call, described: Callable[[_Call, str], CallRecord | None],
+              result: str) -> CallRecord | None:
         """The call as a record, with a number of its own, which stays when it is told once more."""
-        if not call.id:
-            call.id = self._next
+        known, call.id = call.id, call.id or self._next
+        record = described(call, result)
+        if record is None:
+            call.id = known
+        elif not known:
             self._next += 1
-        return call.record()
+        return record
 
 
-def _on(call: _Call, socket: re.Match[str]) -> None:
-    call.fd, call.protocol = int(socket[1]), socket[2].lower()
-    call.local, call.peer = _ends(socket[3])
+def _on(socket: re.Match[str]) -> _Socket:
+    return _Socket(int(socket[1]), socket[2].lower(), *_ends(socket[3]))
 
 
-def _describe(call: _Call, result: str) -> bool:
-    """Write into the call what its text says; False where it is on no TCP or UDP socket.
+def _described(call: _Call, result: str) -> CallRecord | None:
+    """The call as its text says; None where it is on no TCP or UDP socket.
 
     `result`: what follows the `=`, nothing at its entry.
     """
-    if call.name != "socket" and not any(kind in text for text in (call.given, result) for kind in _KINDS):
-        return False
-    outcome = _RESULT.fullmatch(result)
-    call.result = int(outcome[1]) if outcome else None
-    call.errno = outcome[2] if outcome and call.result == -1 else None
+    name, on = call.name, _Socket()
+    if name != "socket" and not any(kind in text for text in (call.given, result) for kind in _KINDS):
+        return None
     made = _SOCKET.match(result)
     arguments = _split(call.given)
     own = _SOCKET.search(arguments[0]) if arguments else None
-    if call.name in SELECTS:                       # what is ready, else the first one that is waited for
+    if name in SELECTS:                            # what is ready, else the first one that is waited for
         own = _SOCKET.search(result) or _SOCKET.search(call.given)
     if own is not None:
-        _on(call, own)
-    elif call.name != "socket" or not _makes_socket(arguments):
-        return False
+        on = _on(own)
+    elif name != "socket" or not _makes_socket(arguments):
+        return None
     elif made is not None:
-        call.protocol = made[2].lower()
-    _explain(call, arguments, made)
-    return True
+        on = _Socket(protocol=made[2].lower())
+    outcome = _RESULT.fullmatch(result)
+    value = int(outcome[1]) if outcome else None
+    return _explained(call, on, arguments, value, outcome[2] if outcome and value == -1 else None, made)
 
 
-def _explain(call: _Call, arguments: list[str], made: re.Match[str] | None) -> None:
-    """Its arguments as a reader wants them; `made`: the socket that it gave."""
-    if call.name in ("accept", "accept4"):
+def _explained(call: _Call, on: _Socket, arguments: list[str], result: int | None, errno: str | None,
+               made: re.Match[str] | None) -> CallRecord:
+    """The call with its arguments as a reader wants them; `made`: the socket that it gave."""
+    name, detail = call.name, ""
+    if name in ("accept", "accept4"):
         caller = _ends(made[3])[1] if made else None
-        call.detail = f"from {caller}" if caller else ""
+        detail = f"from {caller}" if caller else ""
         arguments = arguments[:1] + arguments[3:]
-    elif call.name in ("connect", "bind"):
+    elif name in ("connect", "bind"):
         address = _plain(arguments[1:2]) or None
-        if call.name == "bind":
-            call.local = call.local or address
-        elif call.result == 0 or call.errno == "EINPROGRESS":
-            call.peer = address
+        if name == "bind":
+            on = on._replace(local=on.local or address)
+        elif result == 0 or errno == "EINPROGRESS":
+            on = on._replace(peer=address)
         arguments = arguments[:2]
-    elif call.name in DATA_IN:
-        arguments = _data_in(call, arguments)
+    elif name in DATA_IN:
+        detail, sender = _came_in(arguments, result, on.protocol)
+        on = on._replace(peer=sender) if sender else on
+        arguments = _asked_for(name, arguments)
     else:
-        if call.name in DATA_OUT and len(arguments) >= 6 and "sa_family" in arguments[4]:
-            call.peer = _plain(arguments[4:5])
-        arguments = _meaningful(arguments, call.name)
-    call.arguments = _plain(arguments)
+        if name in DATA_OUT and len(arguments) >= 6 and "sa_family" in arguments[4]:
+            on = on._replace(peer=_plain(arguments[4:5]))
+        arguments = _meaningful(arguments, name)
+    return call.record(on, _plain(arguments), result, errno, detail)
 
 
 def _makes_socket(arguments: list[str]) -> bool:
@@ -243,20 +248,24 @@ def _makes_socket(arguments: list[str]) -> bool:
     return family in ("AF_INET", "AF_INET6") and kind.startswith(("SOCK_STREAM", "SOCK_DGRAM"))
 
 
-def _data_in(call: _Call, arguments: list[str]) -> list[str]:
-    """What came in stands beside the result, not among the arguments, which were known at the entry."""
-    sized = call.name in ("read", "recv", "recvfrom")
+def _asked_for(name: str, arguments: list[str]) -> list[str]:
+    """The arguments of a call that takes data, without the data, which were not known at its entry."""
+    sized = name in ("read", "recv", "recvfrom")
     shown = arguments[:1] + (arguments[2:3] if sized else [])
-    if sized and arguments[3:4] not in ([], ["0"]):
-        shown.append(arguments[3])
-    if call.result == 0 and call.protocol == "tcp":
-        call.detail = "end of stream"
-    elif call.result is not None and call.result > 0:
-        call.detail = _plain(arguments[1:2])
-        if len(arguments) > 4 and arguments[4].startswith("{sa_family"):
-            call.peer = _plain(arguments[4:5])
-            call.detail += f" from {call.peer}"
-    return shown
+    return shown + [flag for flag in arguments[3:4] if sized and flag != "0"]
+
+
+def _came_in(arguments: list[str], result: int | None, protocol: str) -> tuple[str, str]:
+    """What came in, which stands beside the result, and from whom, where the call says so."""
+    if result == 0 and protocol == "tcp":
+        return "end of stream", ""
+    if result is None or result <= 0:
+        return "", ""
+    detail = _plain(arguments[1:2])
+    if len(arguments) > 4 and arguments[4].startswith("{sa_family"):
+        sender = _plain(arguments[4:5])
+        return f"{detail} from {sender}", sender
+    return detail, ""
 
 
 def _meaningful(arguments: list[str], name: str) -> list[str]:

@@ -40,7 +40,7 @@ from inspector.tui.messages import FirstPictureDone, LanguageAsked, LauncherAske
 from inspector.tui.terminal.driver import BEHIND_SECONDS, TerminalDriver
 from inspector.tui.terminal.guard import Guard
 from inspector.tui.terminal.turnstile import TurnstileApp
-from inspector.tui.widgets.base import BaseScreen, may, worded
+from inspector.tui.widgets.base import BaseScreen, may, toast_text
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
         """Show a sentence for a moment. It may speak of names and addresses: escaped, no markup."""
-        text, now = worded(self, message), time.monotonic()
+        text, now = toast_text(self, message), time.monotonic()
         if now < self._shown.get(text, 0.0):       # it stands there already
             return
         self._shown[text] = now + (options.get("timeout") or self.NOTIFICATION_TIMEOUT)

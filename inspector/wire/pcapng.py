@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -236,17 +236,21 @@ def block_at(data: bytes | bytearray | memoryview, start: int, order: str) -> Bl
 
 def parse_options(body: bytes | memoryview, start: int, order: str) -> list[tuple[int, bytes]]:
     """Options from `start` to the end of `body`; a last one that does not fit raises BlockError."""
-    options = []
+    return list(_listed(body, start, order, "an option"))
+
+
+def _listed(body: bytes | memoryview, start: int, order: str, what: str) -> Iterator[tuple[int, bytes]]:
+    """Kind and value of what stands one behind the other, each padded to 4 bytes, up to kind 0."""
+    pair = struct.Struct(order + "HH")
     while start + 4 <= len(body):
-        code, length = struct.unpack_from(order + "HH", body, start)
-        if code == 0:
+        kind, length = pair.unpack_from(body, start)
+        if kind == 0:
             break
         start += 4
         if start + length > len(body):
-            raise BlockError("an option is longer than its block")
-        options.append((code, bytes(body[start : start + length])))
+            raise BlockError(f"{what} is longer than its block")
+        yield kind, bytes(body[start : start + length])
         start += length + (-length % 4)
-    return options
 
 
 def _comments(options: list[tuple[int, bytes]]) -> tuple[str, ...]:
@@ -310,19 +314,10 @@ def _ticks(value: bytes, order: str) -> int:
 def parse_names(body: bytes | memoryview, order: str) -> dict[bytes, tuple[str, ...]]:
     """The records of a Name Resolution Block: packed address (4 or 16 bytes) -> names."""
     names: dict[bytes, tuple[str, ...]] = {}
-    start = 0
-    while start + 4 <= len(body):
-        kind, length = struct.unpack_from(order + "HH", body, start)
-        if kind == 0:
-            break
-        start += 4
-        if start + length > len(body):
-            raise BlockError("a name record is longer than its block")
+    for kind, value in _listed(body, 0, order, "a name record"):
         size = {NRB_RECORD_IPV4: 4, NRB_RECORD_IPV6: 16}.get(kind)
-        if size is not None and length > size:
-            value = bytes(body[start : start + length])
+        if size is not None and len(value) > size:
             names[value[:size]] = tuple(_string(name) for name in value[size:].split(b"\0") if name)
-        start += length + (-length % 4)
     return names
 
 

@@ -44,7 +44,7 @@ def may(app: App[Any], action: str) -> bool:
     return action not in NOT_FOR_VISITORS or not getattr(app, "visitor", False)
 
 
-def worded(app: App[Any], sentence: str) -> str:
+def toast_text(app: App[Any], sentence: str) -> str:
     """What a toast says: escaped, in the language of the screens, broken where Textual would not."""
     text = escaped(recognised(sentence))
     return text if cell_width(text) == len(text) else "\n".join(folded(text, app.size.width - 4))
@@ -74,7 +74,7 @@ class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
     def take_back(self, sentence: str) -> None:
         """Take a toast away that is true no more."""
         for note in list(self.app._notifications):
-            if note.message == worded(self.app, sentence):
+            if note.message == toast_text(self.app, sentence):
                 self.app._unnotify(note)
 
     def leave(self, go: Callable[[], None]) -> None:

@@ -48,22 +48,19 @@ def legible(colour: Color, background: Color) -> Color:
     """The theme's colour, moved towards black or white as far as it takes to read it on `background`."""
     if colour.ansi is not None or background.ansi is not None:
         return colour          # the terminal's own colours: nobody knows what they are
-    ink = max(_INKS, key=lambda one: contrast(one, background))
-    for step in range(10):
-        mixed = colour.blend(ink, step / 10, alpha=1.0)
-        if contrast(mixed, background) >= LEAST_CONTRAST:
-            return mixed
-    return ink
+    return _away(colour, background, LEAST_CONTRAST)
 
 
 def standing_out(colour: Color, ground: Color) -> Color:
     """A background for what is chosen, moved away from the `ground` around it until it is seen."""
+    return _away(colour, ground, LEAST_CHOSEN, steps=20)
+
+
+def _away(colour: Color, ground: Color, least: float, steps: int = 10) -> Color:
+    """A colour, moved in steps towards black or white until its contrast to `ground` is `least`."""
     ink = max(_INKS, key=lambda one: contrast(one, ground))
-    for step in range(20):
-        mixed = colour.blend(ink, step / 20, alpha=1.0)
-        if contrast(mixed, ground) >= LEAST_CHOSEN:
-            return mixed
-    return ink
+    mixes = (colour.blend(ink, step / steps, alpha=1.0) for step in range(steps))
+    return next((mixed for mixed in mixes if contrast(mixed, ground) >= least), ink)
 
 
 class Painter(LeavesQuietly):

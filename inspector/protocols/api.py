@@ -205,6 +205,8 @@ class Decoder(ABC, Generic[R]):
     seals = False                    # what it carries goes encrypted
     grouped = False                  # a packet is told by its messages, not by their records
     explained_end = False                 # it said why the connection ends: that it ends needs no word of TCP
+    in_turn = True                   # requests are answered one after the other, as they were asked
+    cut_short: frozenset[str] = frozenset()  # rules about a request or an answer that the end cut short
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         self.source, self.pump, self.client = source, pump, start.client
@@ -290,6 +292,14 @@ class Decoder(ABC, Generic[R]):
     def partner(self, position: int) -> int | None:
         """The position of the request that a record answers, or of the answer to it."""
         return None
+
+    def unanswered(self) -> Sequence[int]:
+        """Positions of the requests that certainly have no answer as yet, in order."""
+        return ()
+
+    def holds(self, position: int) -> bool:
+        """Whether a request asks for an answer that comes late: a read that blocks, a long poll."""
+        return False
 
     def payload(self, record: R, limit: int) -> bytes:
         """What `contains` and `matches` search in a record."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 import numpy as np
 
 from inspector.model.endpoint import split_endpoint
-from inspector.model.language import marked, said_as, sentence
+from inspector.model.language import Sentence, marked, said_as, sentence
 from inspector.model.numbers import ACK, FIN, SYN, TCP
 from inspector.model.packets import Row, row_at
 from inspector.model.records import KernelSample
@@ -165,7 +165,8 @@ class KernelFindings:
                if (span.kind, (span.first.local, span.first.peer)) not in waiting]
         told = [span for span in (*own, *outside) if _is_told(trace, span)]
         self._place(told)
-        return [_finding(trace, span) for span in told] + lost
+        found = (_finding(trace, span) for span in told)
+        return [one for one in found if one is not None] + lost
 
     def _take(self) -> None:
         trace, (own, outside) = self.trace, self._samples
@@ -225,7 +226,7 @@ def _accepted(trace: Trace, span: Span) -> int | None:
     return int(times[here][opened].max()) if opened.any() else None
 
 
-def _finding(trace: Trace, span: Span) -> Finding:
+def _finding(trace: Trace, span: Span) -> Finding | None:
     stream = span.stream
     sample, lasted = span.last, sentence("at least {time}", time=duration(span.ns))
     owner = f" ({sample.process} {sample.pid})" if sample.process else ""
@@ -248,10 +249,10 @@ def _finding(trace: Trace, span: Span) -> Finding:
                 words = sentence("{words} It is full ({most} may).", words=words, most=sample.send_queue)
             found = BOOK.finding("kernel.backlog-waiting", words)
         case "close-wait":
-            words = sentence("{whose} is in CLOSE-WAIT for {time}: the peer {peer} sends no more.",
-                             whose=whose,
-                             time=lasted, peer=sample.peer)
-            found = BOOK.finding("kernel.close-wait", words)
+            close_wait = _close_wait(trace, span, whose, lasted)
+            if close_wait is None:
+                return None
+            found = close_wait
         case _:
             assert_never(span.kind)
     rows: tuple[Row, ...] = ()
@@ -260,6 +261,30 @@ def _finding(trace: Trace, span: Span) -> Finding:
         before = own[trace.index.time_ns[own].astype(np.int64) <= span.first.time_ns]
         rows = (row_at(before, -1) if len(before) else row_at(own, 0),)
     return found.at(stream, rows)
+
+
+def _close_wait(trace: Trace, span: Span, whose: str, lasted: Sentence) -> Finding | None:
+    """That an end does not close; None where it was at work on an answer meanwhile, which is told of it."""
+    application = trace.application(span.stream) if span.stream >= 0 else None
+    given_up = None if application is None else application.answers.given_up(application)
+    if application is None or given_up is None or given_up.heard:
+        words = sentence("{whose} is in CLOSE-WAIT for {time}: the peer {peer} sends no more.", whose=whose,
+                         time=lasted, peer=span.last.peer)
+        return BOOK.finding("kernel.close-wait", words)
+    if given_up.answered is not None:
+        if span.last.time_ns <= int(trace.index.time_ns[given_up.answered]) + LEAST_NS:
+            return None
+        words = sentence("{whose} is in CLOSE-WAIT for {time}, and had answered {request} by then.",
+                         whose=whose, time=lasted, request=given_up.words())
+        return BOOK.finding("kernel.close-wait", words)
+    if application.is_over:
+        return None
+    words = sentence(
+        "{whose} has not answered {request}, which had waited {waited} when {peer} gave up, nor closed "
+        "since, for {time}.", whose=whose, request=given_up.words(), peer=span.last.peer, time=lasted,
+        waited=duration(application.answers.waited_ns(given_up)))
+    return BOOK.finding("kernel.close-wait", words, instead="Look at what takes so long to answer: it has "
+                        "not come to see that nobody waits for it any more.")
 
 
 def _count(number: int, what: str) -> str:

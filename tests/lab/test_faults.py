@@ -17,8 +17,9 @@ from inspector.lab.launch import start_agent
 from inspector.lab.options import Outside
 from inspector.lab.programs.tracer import strace
 from inspector.model.packets import Row, first_rows, row_at
+from inspector.trace.application.answers import wait_of
 from inspector.trace.trace import Trace
-from inspector.views.conversation.waits import wait_of, wait_text
+from inspector.views.conversation.waits import wait_text
 from inspector.views.json.custody import custodies
 from inspector.views.json.findings import findings
 from inspector.views.json.kernel import kernel

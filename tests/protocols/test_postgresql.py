@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from inspector.trace.application.answers import wait_of
 from inspector.trace.application.application import Application
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
-from inspector.views.conversation.waits import wait_of
 from tests.protocols.test_redis import Turn, talk
 from tests.support.captures.application import first_messages
 

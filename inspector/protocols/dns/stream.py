@@ -34,6 +34,8 @@ class DnsRecord:
 class DnsDecoder(UnitDecoder[DnsRecord]):
     """The messages of both ends; answers may come in another order than their queries."""
 
+    in_turn = False
+
     head = _LENGTH + _HEADER
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
@@ -67,6 +69,11 @@ class DnsDecoder(UnitDecoder[DnsRecord]):
 
     def partner(self, position: int) -> int | None:
         return self._partners.get(position)
+
+    def unanswered(self) -> Sequence[int]:
+        if self.doubted or any(self._lost):
+            return ()
+        return sorted(position for waiting in self._asked.values() for position in waiting)
 
     def kind_and_text(self, record: DnsRecord) -> tuple[str, str]:
         return sentence("answer") if record.message.response else sentence("query"), record.message.info

@@ -123,6 +123,14 @@ class HttpConnection:
         self.restarted = True
 
     @property
+    def unanswered(self) -> list[int]:
+        """The requests (by their numbers) that are whole and have no answer, where that is certain."""
+        if self._sides[1 - self.client].lost or self.switched is not None or self.restarted \
+                or self.pairing.doubted:
+            return []
+        return [number for number in self.pairing.waiting if self.messages[number].complete]
+
+    @property
     def is_unanswered(self) -> bool:
         """Whether the client asked, and not one message of the server came."""
         return bool(self.pairing.waiting) and all(one.is_request for one in self.messages)
@@ -132,15 +140,9 @@ class HttpConnection:
 
         `instead`: what should be, where that is known better than in general.
         """
-        if self._sides[1 - self.client].lost or self.switched is not None or self.restarted:
-            return
-        if self.pairing.doubted:
-            return
-        for number in self.pairing.waiting:
+        for number in self.unanswered:             # (of what is not whole more is told)
             request = self.messages[number]
             line = escaped(request.start_line, 60)
-            if not request.complete:
-                continue               # that is told of it
             if self._left:
                 rule, what = "http.closed-early", sentence(
                     "The client closed before \"{line}\" had got a response.", line=line)

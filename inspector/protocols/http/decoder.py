@@ -64,6 +64,8 @@ PREVIEW = 4096          # bytes of a body that are judged, and that the detail s
 class HttpDecoder(Decoder[HttpMessage]):
     """`upgrade`: the WebSocket handshake, the last one tried on this connection, refused ones too."""
 
+    cut_short = frozenset({"http.closed-early", "http.unanswered-request"})
+
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
         whole = start.from_the_start(source.streams)
@@ -381,6 +383,14 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     def partner(self, position: int) -> int | None:
         return self._http.messages[position].partner
+
+    def unanswered(self) -> Sequence[int]:
+        return self._http.unanswered
+
+    def holds(self, position: int) -> bool:
+        """As RFC 7240 §4.3 says it: `Prefer: wait=10`."""
+        prefer = self._http.messages[position].first("prefer")
+        return prefer is not None and "wait=" in prefer.value.lower()
 
     def handshake(self, message: HttpMessage) -> Upgrade | None:
         """The WebSocket handshake that a message belongs to, as request or as its final response."""

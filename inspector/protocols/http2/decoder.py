@@ -9,6 +9,7 @@ its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -114,6 +115,9 @@ class _Stream:
 
 class Http2Decoder(ExchangeDecoder[Frame]):
     """Frames of both ends, after the client's preface."""
+
+    in_turn = False
+    cut_short = frozenset({"http2.unanswered-request"})
 
     head = len(PREFACE)
     most = _BLOCK
@@ -316,13 +320,8 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         self._enter(frame, frame.stream, bool(frame.flags & END_STREAM))
 
     def end(self, first: int, reset: bool) -> None:
-        if self._done or self.doubted or any(self._lost):
-            return
-        for stream in self._streams.values():
-            asked, answered = stream.messages
-            if asked is None or not asked.ended or answered is not None or stream.reset:
-                continue
-            frame = self._records[asked.records[0]]
+        for position in self.unanswered():
+            frame, asked = self._records[position], self.message(position)
             if frame.type == HEADERS:
                 who = "client" if first == self.client else "server"
                 how = marked("resets") if reset else marked("ends")
@@ -331,6 +330,13 @@ class Http2Decoder(ExchangeDecoder[Frame]):
                     message_summary=self.message_summary(asked.index), who=sentence(who), how=sentence(how))
                 self.findings.append(BOOK.finding("http2.unanswered-request", what, frame.direction,
                                                   frame.start, frame.stop))
+
+    def unanswered(self) -> Sequence[int]:
+        if self._done or self.doubted or any(self._lost):
+            return ()
+        return [asked.records[0] for asked, answered in (stream.messages for stream in self._streams.values()
+                                                         if not stream.reset)
+                if asked is not None and asked.ended and answered is None]
 
     # --- words -------------------------------------------------------------------------------------
 

@@ -78,6 +78,9 @@ class MqttPacket:
 class MqttDecoder(UnitDecoder[MqttPacket]):
     """Control packets of both ends. Acknowledgements find their packets by identifier."""
 
+    in_turn = False
+    cut_short = frozenset({"mqtt.unanswered", "mqtt.unacknowledged"})
+
     head = 5
     most = READ
 
@@ -172,8 +175,17 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         self._left = True                # what was lost may have been a DISCONNECT
         return super().lose(hole)
 
+    @property
+    def _is_sure(self) -> bool:
+        return not self.doubted and not any(self._lost)
+
+    def unanswered(self) -> Sequence[int]:
+        if not self._is_sure:
+            return ()
+        return sorted(position for waiting in self._asked.values() for position in waiting)
+
     def end(self, first: int, reset: bool) -> None:
-        if self.doubted or any(self._lost):
+        if not self._is_sure:
             return
         who = "client" if first == self.client else "server"
         ends = sentence("resets") if reset else sentence("ends")

@@ -7,6 +7,7 @@ Packets are numbered anew with each command, so an answer is told from others ev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inspector.model.language import marked, sentence
@@ -72,6 +73,8 @@ class MyPacket:
 
 class MysqlDecoder(ExchangeDecoder[MyPacket]):
     """Packets of both ends, up to TLS or compression."""
+
+    cut_short = frozenset({"mysql.unanswered"})
 
     head = HEADER
     most = READ
@@ -292,6 +295,11 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
                 "{what}{about}.", what=what, about=about), *place))
 
     # --- the end -----------------------------------------------------------------------------------
+
+    def unanswered(self) -> Sequence[int]:
+        if self._done or self.doubted or self._asked is None:
+            return ()
+        return (self._asked.records[0],)
 
     def end(self, first: int, reset: bool) -> None:
         if self._done or self.doubted:

@@ -10,6 +10,7 @@ lost nobody knows what is outstanding: nothing is paired until turns of one quer
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inspector.model.language import marked, sentence, verbatim
@@ -73,6 +74,8 @@ class _Request:
 
 class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
     """Messages of both ends, up to TLS or GSSAPI, where the server takes it."""
+
+    cut_short = frozenset({"pgsql.unanswered-query"})
 
     head = 64
     most = READ
@@ -345,6 +348,13 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
                 status=sentence(STATUS[self.status]))
             self.findings.append(BOOK.finding("pgsql.open-transaction", what, place.direction, place.start,
                                               place.stop))
+
+    def unanswered(self) -> Sequence[int]:
+        if self._done or self.doubted or any(self._lost) or self._fatal:
+            return ()
+        return [request.message.records[0] for request in self._waiting
+                if self._records[request.message.records[0]].type != "p"
+                and request.message.partner is None]
 
     def _accuse_of_silence(self, how: str) -> None:
         for request in self._waiting:

@@ -32,6 +32,8 @@ EVERY_KEY = frozenset((
     "DEL", "EXISTS", "MGET", "PFCOUNT", "SDIFF", "SINTER", "SUNION", "TOUCH", "UNLINK", "WATCH"))
 SUBSCRIPTIONS = frozenset((
     "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe"))
+BLOCKING = frozenset((
+    "BLMOVE", "BLMPOP", "BLPOP", "BRPOP", "BRPOPLPUSH", "BZMPOP", "BZPOPMAX", "BZPOPMIN", "WAIT", "WAITAOF"))
 PUBLISHED = frozenset(("message", "pmessage", "smessage"))
 
 

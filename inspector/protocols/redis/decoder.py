@@ -17,7 +17,14 @@ from inspector.model.language import marked, sentence
 from inspector.model.packets import Row
 from inspector.model.units import amount
 from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Shown, Source, Start
-from inspector.protocols.redis.commands import COMMANDS, EVERY_KEY, KEYLESS, PUBLISHED, SUBSCRIPTIONS
+from inspector.protocols.redis.commands import (
+    BLOCKING,
+    COMMANDS,
+    EVERY_KEY,
+    KEYLESS,
+    PUBLISHED,
+    SUBSCRIPTIONS,
+)
 from inspector.protocols.redis.findings import finding
 from inspector.protocols.redis.scanner import INLINE, NUMBER, TYPES, Scanner, Unit
 from inspector.protocols.redis.start import next_start
@@ -76,6 +83,8 @@ class RedisDecoder(Decoder[RedisMessage]):
     Replies come in the order of their requests. Once bytes are lost nobody knows how many are outstanding:
     nothing is matched then, until two turns in a row had as many replies as requests; these are matched too.
     """
+
+    cut_short = frozenset({"redis.unanswered-request"})
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
@@ -195,15 +204,24 @@ class RedisDecoder(Decoder[RedisMessage]):
                 self._find("redis.incomplete-message", what, direction, scanner.start, scanner.offset)
             scanner.give_up()
             self._enter(direction)
-        if not self._sure or any(scanner.lost >= 0 or scanner.doubted for scanner in self._scanners):
-            return
-        for position, _ in self._waiting:
+        for position in self.unanswered():
             request = self._messages[position]
-            if request.command != "SHUTDOWN" and request.complete:
-                what = sentence(
-                    "\"{request_text}\" got no reply before the connection ended.",
-                    request_text=self._request_text(request))
-                self._find("redis.unanswered-request", what, request.direction, request.start, request.stop)
+            what = sentence(
+                "\"{request_text}\" got no reply before the connection ended.",
+                request_text=self._request_text(request))
+            self._find("redis.unanswered-request", what, request.direction, request.start, request.stop)
+
+    def unanswered(self) -> Sequence[int]:
+        if not self._sure or any(scanner.lost >= 0 or scanner.doubted for scanner in self._scanners):
+            return ()
+        return [position for position, _ in self._waiting
+                if self._messages[position].command != "SHUTDOWN" and self._messages[position].complete]
+
+    def holds(self, position: int) -> bool:
+        request = self._messages[position]
+        if request.command in ("XREAD", "XREADGROUP"):
+            return any(word.text.upper() == b"BLOCK" for word in self.arguments(request)[1:8])
+        return request.command in BLOCKING
 
     def _find(self, rule: str, what: str, direction: int, start: int, stop: int) -> None:
         if not self.findings.full(rule, direction, start):

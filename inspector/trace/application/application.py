@@ -21,6 +21,7 @@ from inspector.model.units import times
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Decoder, MessageIndex, Protocol, Rest
 from inspector.trace.application import decode_as
+from inspector.trace.application.answers import Answers
 from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.flows.missing import acknowledged, sent
 from inspector.trace.flows.tcp import TcpFlow
@@ -86,6 +87,7 @@ class Application:
         self._brought: dict[tuple[int, int, int, int], tuple[Row, ...]] = {}
         # What packets say that go on with a record or message: among how many packets, its layer and number.
         self._going_on: dict[tuple[int, int, int], str] = {}
+        self.answers = Answers(trace, flow)
         self.update()
 
     def update(self) -> bool:
@@ -170,6 +172,11 @@ class Application:
             return False
         return 1 < stream.offset_of(int(index.seq[row])) - stream.length < 1 << 30
 
+    @property
+    def is_over(self) -> bool:
+        """Whether both ends have closed, or one has reset, and all was read."""
+        return self._ended
+
     def _closes(self, row: Row) -> int:
         """The direction that began to close: by packet `row`, or by a FIN that this one acknowledges.
 
@@ -231,12 +238,16 @@ class Application:
     @property
     def findings(self) -> list[Finding]:
         """All findings so far, those of TCP among them, in order of the packets where to look."""
+        return self.findings_beside(self._flow.findings())
+
+    def findings_beside(self, of_tcp: list[Finding]) -> list[Finding]:
+        """The same where it is known what TCP tells."""
         found = self.own_findings
         if self._flow.out_of_order:
             return []
-        of_tcp = self._flow.findings()
         if any(layer.decoder.explained_end for layer in self.layers):
             of_tcp = [one for one in of_tcp if one.id not in ENDINGS]
+        of_tcp, found = self.answers.explained(self, of_tcp, found, over=self._ended)
         return sorted(of_tcp + found, key=by_place)
 
     @property
@@ -246,7 +257,8 @@ class Application:
         begun = current.provisional() if current is not None and not self._ended else []
         if self._flow.out_of_order:
             return []
-        return sorted(self._counted() + [self._place(one) for one in begun], key=by_place)
+        own = self._counted() + [self._place(one) for one in begun] + self.answers.slow(self)
+        return sorted(own, key=by_place)
 
     def _counted(self) -> list[Finding]:
         """The findings; where a rule has more than are kept, the last one says how many."""
@@ -350,9 +362,9 @@ class Application:
 
     def _of_layer(self, layer: Layer, row: Row) -> Iterator[Carried]:
         records = layer.decoder.records
-        return (Carried(layer, position, records[position]) for position in self._positions(layer, row))
+        return (Carried(layer, position, records[position]) for position in self.positions(layer, row))
 
-    def _positions(self, layer: Layer, row: Row) -> Iterator[int]:
+    def positions(self, layer: Layer, row: Row) -> Iterator[int]:
         """The places of a layer's records with bytes in packet `row`."""
         direction = self._flow.direction(row)
         stream = layer.streams[direction]
@@ -393,7 +405,7 @@ class Application:
 
     def info(self, row: Row) -> str:
         """One line, safe to show: `GET /chat  Upgrade: websocket`, `TEXT "hello" masked`, or ""."""
-        places = [(layer, position) for layer in self.layers for position in self._positions(layer, row)]
+        places = [(layer, position) for layer in self.layers for position in self.positions(layer, row)]
         opened = [one for one in places if one[0].streams is not self.streams]
         places = opened or places           # what is said inside of TLS, not that it is sealed
         if any(layer.beside for layer, _ in places):

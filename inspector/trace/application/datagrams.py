@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import ip_address
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.language import sentence
 from inspector.model.numbers import LINK_ETHERNET, UDP
 from inspector.model.packets import Row, row_at, rows_in
-from inspector.model.units import amount
+from inspector.model.units import amount, duration
 from inspector.protocols import REGISTRY
-from inspector.protocols.api import SentRecord
+from inspector.protocols.api import PacketReader, Pairing, SentRecord
 from inspector.trace.application.packets import packet_records
 from inspector.trace.flows.fragments import fragments_of, lost_after
 from inspector.trace.flows.udp import UdpFlow, troubled_streams
@@ -24,9 +25,11 @@ from inspector.trace.index.index import Index
 from inspector.trace.index.packets import Packets
 from inspector.wire.findings import MOST_ROWS, Finding
 from inspector.wire.headers.read import CUT, FRAGMENT
+from inspector.wire.tcp.findings import SLOW_ANSWER_NS
 from inspector.wire.tcp.rules import finding
 
 _UNSURE = (".no-answer", ".wrong-id", ".one-direction")      # nothing of it is sure where packets may lack
+_MOST_SLOW = 20                # answers of a conversation that are told
 _MOST_FRAGMENTED = 1000        # datagrams out of fragments that are looked at in a conversation
 WAIT_NS = 5_000_000_000        # after the last datagram in which an answer should have come
 
@@ -53,6 +56,7 @@ def findings_of_datagrams(trace: Packets, flow: UdpFlow, *, lossless: bool = Fal
     silence = no_answer(trace, flow) if lossless else None
     if silence is not None:
         found.append(silence)
+    given_up = any(one.id == "answer.gave-up" for one in found)
     refused = any(one.id == "udp.port-unreachable" for one in found)      # that says why nothing answers
     sent: dict[str, list[SentRecord[object]]] = {}
     index = trace.index
@@ -67,14 +71,36 @@ def findings_of_datagrams(trace: Packets, flow: UdpFlow, *, lossless: bool = Fal
                 one = SentRecord(row, flow.direction(row), arrived or sent_ns, record, _whole(trace, row))
                 sent.setdefault(protocol.name, []).append(one)
     for protocol in REGISTRY:
-        judge = protocol.packets.judge if protocol.packets is not None else None
-        if judge is not None and protocol.name in sent:
-            found += judge(sent[protocol.name], trace.end_ns)
+        reader = protocol.packets
+        if reader is not None and reader.judge is not None and protocol.name in sent:
+            found += reader.judge(sent[protocol.name], trace.end_ns)
+            if reader.pairing is not None and not given_up:
+                found += _slow_answers(flow, reader, reader.pairing, sent[protocol.name])
     explained = any(one.id.endswith((*_UNSURE, ".malformed")) and one.id != "udp.no-answer" for one in found)
     unsure = refused or not lossless           # the answer may be what was dropped
     return [replace(one, stream=flow.stream, carrier="udp") for one in found
             if not (explained and one.id == "udp.no-answer")
             and not (unsure and one.id.endswith(_UNSURE))]
+
+
+def _slow_answers(flow: UdpFlow, reader: PacketReader[Any], pairing: Pairing[Any],
+                  sent: list[SentRecord[Any]]) -> list[Finding]:
+    """Answers that came long after what they answer, from the first time on that it was asked."""
+    asked, found = dict[object, SentRecord[Any]](), list[Finding]()
+    for one in sent:
+        identity = pairing.identity(one.record)
+        if not pairing.answers(one.record):
+            asked.setdefault(identity, one)
+            continue
+        question = asked.pop(identity, None)
+        if question is None or one.time_ns - question.time_ns < SLOW_ANSWER_NS or len(found) == _MOST_SLOW:
+            continue
+        what = sentence(
+            "{server} took {took} to begin its answer to {request}.",
+            server=join_endpoint(*(flow.b if one.direction else flow.a)),
+            took=duration(one.time_ns - question.time_ns), request=f'"{reader.info(question.record)}"')
+        found.append(finding("answer.slow", what).at(-1, [one.row, question.row]))
+    return found
 
 
 def _incomplete(trace: Packets, flow: UdpFlow) -> list[Finding]:

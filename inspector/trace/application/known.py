@@ -16,6 +16,7 @@ from inspector.model.packets import Row
 from inspector.model.records import Event
 from inspector.protocols.api import Decoder
 from inspector.trace.application import decode_as
+from inspector.trace.application.answers import is_slow_somewhere
 from inspector.trace.application.application import Application, by_place
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.plain import (
@@ -34,6 +35,7 @@ from inspector.trace.index.conversations import PROTOCOLS, RowLists, sorted_rows
 from inspector.trace.index.packets import Packets
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
+from inspector.wire.tcp.rules import ENDINGS
 
 _SMALL = 1 << 13          # packets of a conversation that is looked at at once (15 ms), where it is plain
 _MOST_PLAIN = 2_000_000   # packets up to which a screen has plain conversations looked for
@@ -169,10 +171,14 @@ class Known:
             plain = None
         if plain is not None and not self._trace.decoded(stream) and plain.quiet(stream):
             return []
-        if plain is not None and plain.perhaps(stream) and self.exchanged(stream) is not None:
-            return sorted(self._flow(stream).findings(), key=by_place)
+        if plain is not None and plain.perhaps(stream) and not is_slow_somewhere(self._trace.index,
+                                                                                 self._flow(stream)) \
+                and self.exchanged(stream) is not None:
+            found = self._flow(stream).findings()
+            if not any(one.id in ENDINGS or one.id == "tcp.close-wait" for one in found):
+                return sorted(found, key=by_place)
         if plain is not None and not self._trace.decoded(stream) and plain.tcp_quiet(stream):
-            return self._trace.application(stream).own_findings
+            return self._trace.application(stream).findings_beside([])
         return self._trace.application(stream).findings
 
     def perhaps_with_findings(self, streams: Sequence[int]) -> Iterator[int]:

@@ -5,6 +5,7 @@ The counterpart of `flows.TcpFlow` for UDP: packets come from the index, bytes f
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,11 +14,13 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.language import sentence
 from inspector.model.numbers import ICMP, ICMPV6, UDP
 from inspector.model.packets import Row, row_at, rows_in
+from inspector.model.units import duration
 from inspector.trace.flows.copies import Elsewhere, copies
 from inspector.trace.flows.fragments import fragments_of
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import FRAGMENT
+from inspector.wire.tcp.findings import GAVE_UP_NS
 from inspector.wire.tcp.rules import finding
 
 if TYPE_CHECKING:
@@ -104,10 +107,30 @@ class UdpFlow:
         end = self.b if refused[0].cause is None or self.direction(refused[0].cause) == 0 else self.a
         name = join_endpoint(*end)
         rows = [row for one in refused for row in (one.cause, one.row) if row is not None]
+        gone = self._gone(refused[0].cause, rows)
+        if gone is not None:
+            return [gone]
         what = sentence(
             "Nobody is bound to {name}: ICMP \"port unreachable\" came back, {count} in all.", name=name,
             count=len(refused))
         return [finding("udp.port-unreachable", what).at(self.stream, rows)]
+
+
+    def _gone(self, late: Row | None, rows: list[Row]) -> Finding | None:
+        """That b sent packet `late` to who had asked, and was gone by then; None where it is not so."""
+        if late is None or not self.direction(late) or self.a == self.b:
+            return None
+        asked = [row for row in rows_in(self.rows) if row < late and not self.direction(row)][-1:]
+        if not asked:
+            return None
+        time_ns = self._trace.index.time_ns
+        wait = int(time_ns[late]) - int(time_ns[asked[0]])
+        what = sentence(
+            "{server} sent {client} an answer {waited} after it had asked; {client} was gone by then: ICMP "
+            "\"port unreachable\" came back.", server=join_endpoint(*self.b), client=join_endpoint(*self.a),
+            waited=duration(wait))
+        found = finding("answer.gave-up", what).at(self.stream, [*rows, asked[0]])
+        return found if wait >= GAVE_UP_NS else replace(found, severity="note")
 
 
 def datagram_payload(trace: Packets, row: Row) -> bytes:

@@ -15,9 +15,9 @@ from inspector.model.language import marked, said, tr
 from inspector.model.packets import Row
 from inspector.model.units import amount, duration
 from inspector.protocols.api import Colour, Decoder, MessageIndex, MessageNumber, Protocol, message_numbers
+from inspector.trace.application.answers import Wait, wait_of
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.conversation.turns import number_of_turn, turn, turn_count
-from inspector.views.conversation.waits import Wait, wait_of
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import seconds_text
 from inspector.views.packets.searching import looking_words, none_words

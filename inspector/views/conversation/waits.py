@@ -1,61 +1,27 @@
 """How long an answer was waited for, and with whom: the wire, the server's queue, or the server itself.
 
-A decoder's records that answer each other -> `Wait` (from the request's last packet to the answer's first
-and last one) -> a sentence. Where the trace has the server's system calls they tell when it read and when it
-wrote; else a round trip, as the handshake took it, is what the wire had of the time.
+`Wait` of an answer (trace/application/answers.py) -> a sentence. Where the trace has the server's system
+calls they tell when it read and when it wrote; else a round trip, as the handshake took it, is what the
+wire had of the time.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.language import sentence, tr
-from inspector.model.packets import Row, packet_number
+from inspector.model.packets import packet_number
 from inspector.model.units import duration
-from inspector.protocols.api import Decoder
 
 if TYPE_CHECKING:
+    from inspector.trace.application.answers import Wait
     from inspector.trace.trace import Trace
 
 _READING = ("read", "recv")
 _WRITING = ("write", "send")
 _EARLIER = 1000           # calls before the request among which the one is looked for that still blocked
-
-
-class Wait(NamedTuple):
-    """Rows of the request's last packet, and of the answer's first and last; times in nanoseconds."""
-
-    asked: Row
-    began: Row
-    ended: Row
-    first_ns: int              # until the answer's first byte
-    whole_ns: int              # until its last one
-
-
-def wait_of(trace: Trace, decoder: Decoder[Any], position: int) -> Wait | None:
-    """How long record `position` was waited for; None for a request, and where one of both is not known.
-
-    None too for an answer that came before its request had ended: nobody waited for it.
-    """
-    partner = decoder.partner(position)
-    if partner is None or partner > position:
-        return None
-    (_, asked), (began, ended) = (_ends(decoder, one) for one in (partner, position))
-    if not asked or not began or not ended:
-        return None
-    times = trace.index.time_ns
-    rows = max(asked), min(began), max(ended)
-    start, first, last = (int(times[row]) for row in rows)
-    return Wait(*rows, first - start, max(last - start, 0)) if first >= start else None
-
-
-def _ends(decoder: Decoder[Any], position: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """Rows of the first and of the last record of the message that a record belongs to."""
-    records = decoder.records_of(decoder.message_of(position))
-    first = decoder.rows_of(decoder.records[records[0]])
-    return first, first if len(records) == 1 else decoder.rows_of(decoder.records[records[-1]])
 
 
 def wait_text(trace: Trace, wait: Wait, stream: int) -> str:

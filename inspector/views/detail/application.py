@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from inspector.model.language import Sentence, sentence, verbatim
 from inspector.model.packets import Row, packet_number
 from inspector.protocols.api import Part
+from inspector.trace.application.answers import wait_of
 from inspector.trace.application.application import Carried
-from inspector.views.conversation.waits import wait_of, wait_text
+from inspector.views.conversation.waits import wait_text
 from inspector.wire.dissection.field import Field
 from inspector.wire.text import escaped
 

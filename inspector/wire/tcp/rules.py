@@ -1,4 +1,4 @@
-"""The rules of TCP connections (RFC 9293), and of datagrams to a port where nobody is."""
+"""The rules of TCP connections (RFC 9293), of datagrams to nobody, and of answers that are late."""
 
 from inspector.wire.findings import Rule, Rulebook
 
@@ -38,6 +38,12 @@ BOOK = Rulebook(
     Rule("tcp.urgent-data", "note", "RFC 6093 §6",
          "A program reads such a byte apart from the others, so it stands in no message here; only with"
          " SO_OOBINLINE is it among them. New protocols should not use it."),
+    Rule("answer.slow", "note", "time(7)",
+         "Look at what it does in this time; who waits for news on purpose (a long poll) is right to."),
+    Rule("answer.gave-up", "warning", "RFC 9293 §3.6.1",
+         "Look at what takes so long to answer; or who asks should wait for longer."),
+    Rule("answer.broken-off", "note", "RFC 9293 §3.6.1",
+         "Whoever answers is not to blame: a user who stops, a time-out or a limit ends it so."),
     Rule("udp.port-unreachable", "warning", "RFC 1122 §4.1.3.3",
          "A process should be bound to this port and address."),
     Rule("udp.no-answer", "note", "RFC 768",

@@ -15,11 +15,11 @@ from inspector.model.packets import Row, first_rows
 from inspector.protocols.http import HTTP
 from inspector.protocols.http2 import HTTP2
 from inspector.protocols.websocket import WEBSOCKET
+from inspector.trace.application.answers import wait_of
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.views.conversation.stream.follow import FollowStream
-from inspector.views.conversation.waits import wait_of
 from inspector.views.json.findings import findings as findings_in
 from inspector.views.json.messages import messages
 from inspector.wire.findings import Finding

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from inspector.protocols.api import MessageNumber
+from inspector.trace.application.answers import wait_of
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
-from inspector.views.conversation.waits import wait_of, wait_text
+from inspector.views.conversation.waits import wait_text
 from inspector.views.detail.application import application_fields
 from inspector.views.line.spans import plain
 from inspector.wire.pcapng import enhanced_packet, interface_description, section_header

@@ -18,7 +18,7 @@ from inspector.trace.index.addresses import KeyTable
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Bools, Int64s, UInt8s
 from inspector.wire.tcp.analysis import UNKNOWN_TIME
-from inspector.wire.tcp.findings import DELAYED_ACK_NS, NAGLE_NS
+from inspector.wire.tcp.findings import DELAYED_ACK_NS, NAGLE_NS, SLOW_ANSWER_NS
 
 _MOST = 16               # packets of a pattern
 
@@ -91,8 +91,20 @@ def quiet_ones(index: Index, columns: TcpColumns) -> Bools:
     waits[1:] = (spans >= DELAYED_ACK_NS[0]) & (columns.length[1:] == 0) & (columns.length[:-1] > 0)
     waits[:-1] &= spans <= NAGLE_NS
     waits[-1:] = False
-    quiet &= ~columns.having((flags & RST != 0) | (index.window[columns.rows] == 0) | waits)
+    quiet &= ~columns.having((flags & RST != 0) | (index.window[columns.rows] == 0) | waits
+                             | _late_answers(index, columns))
     return quiet
+
+
+def _late_answers(index: Index, columns: TcpColumns) -> Bools:
+    """Which packets of b begin an answer that a had to wait for."""
+    found = np.zeros(len(columns.flags), np.bool_)
+    said = np.flatnonzero(columns.length > 0)
+    waited = np.diff(index.time_ns[columns.rows[said]].astype("i8")) >= SLOW_ANSWER_NS
+    late, before = said[1:][waited], said[:-1][waited]
+    same = columns.group[late] == columns.group[before]
+    found[late[same & columns.reverse[late] & ~columns.reverse[before]]] = True
+    return found
 
 
 def _in_order(columns: TcpColumns, follows: Followed) -> tuple[Bools, Bools]:

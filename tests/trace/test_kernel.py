@@ -215,6 +215,34 @@ def test_once_the_peer_has_closed_or_is_gone_it_does() -> None:
         assert (span.kind, span.ns) == ("close-wait", 5 * SECOND)
 
 
+def left_waiting(path: Path, *, answered: bool) -> tuple[list[str], list[str]]:
+    """A client that gives up after a second, and a server that does not close for three: what is told."""
+    network = Network()
+    network.handshake()
+    network.tcp(CLIENT, "PA", b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+    network.now_ns += SECOND
+    network.tcp(CLIENT, "FA")
+    network.tcp(SERVER, "A")
+    for second in (1.1, 2.5, 3.9):
+        network.record(replace(after(second, 1, "CLOSE-WAIT"), time_ns=START_NS + int(second * SECOND),
+                               local="127.0.0.1:9000", peer="127.0.0.1:50412"))
+    network.now_ns = START_NS + 4 * SECOND
+    if answered:
+        network.tcp(SERVER, "PA", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        network.tcp(CLIENT, "R")
+    with network.open(path) as trace:
+        return [one.text for one in kernel_findings(trace)], [one.id for one in trace.known.findings_of(0)]
+
+
+def test_who_works_on_an_answer_is_not_told_to_close(tmp_path: Path) -> None:
+    """CLOSE-WAIT comes of the wait then: the slow answer is told, and while it lacks, that it does."""
+    assert left_waiting(tmp_path / "late.pcapng", answered=True) == ([], ["answer.gave-up"])
+    (text,), others = left_waiting(tmp_path / "never.pcapng", answered=False)
+    assert text.startswith('127.0.0.1:9000 (srv 7) has not answered "GET /slow", which had waited 1.0 s when '
+                           "127.0.0.1:50412 gave up, nor closed since, for at least 2.8 s.")
+    assert others == []
+
+
 SLOW = """
 import socket, time
 receiver, sender = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))

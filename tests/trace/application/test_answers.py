@@ -1,0 +1,158 @@
+"""Answers that are late: who is slow is named, and no end is given advice about something else."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from inspector.trace.application.engine import Layer
+from inspector.trace.trace import Trace
+from inspector.views.json.findings import findings
+from tests.support.captures.tcp import CAPTURES, MemoryTrace, ip, segment
+
+S = 1_000_000_000
+Turn = tuple[float, int, str, bytes]        # when, in seconds; who; flags; what
+
+GET, OK = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+PAIRED = ("sessions/python-http.pcapng", "protocols/redis.pcapng", "protocols/mysql.pcapng",
+          "protocols/postgresql.pcapng", "protocols/mqtt.pcapng", "protocols/http2.pcapng")
+
+
+def saved(path: Path, turns: Sequence[Turn], port: int = 80) -> Path:
+    """A connection that is opened at 0 s, then these segments; numbers follow."""
+    trace, sent = MemoryTrace(), [1, 1]
+    frames = [(0.0, segment(0, "S", 0, ports=(40000, port))),
+              (0.0, segment(1, "SA", 0, 1, ports=(40000, port))),
+              (0.0, segment(0, "A", 1, 1, ports=(40000, port)))]
+    for when, end, flags, data in turns:
+        frames.append((when, segment(end, flags, sent[end], sent[1 - end], data, ports=(40000, port))))
+        sent[end] += len(data) + ("F" in flags)
+    trace.add([frame for _, frame in frames], [S + int(when * S) + at for at, (when, _) in enumerate(frames)])
+    trace.save(path)
+    return path
+
+
+def told(path: Path) -> list[tuple[str, str]]:
+    with Trace.open(path) as trace:
+        trace.finish()
+        return [(one["id"], one["text"]) for one in findings(trace)]
+
+
+def kinds(path: Path) -> list[str]:
+    return [rule for rule, _ in told(path)]
+
+
+def asked_and_answered(path: Path) -> tuple[int, list[tuple[int, bytes]], int, bytes]:
+    """The server's port of a real connection; what was said in it up to a request; who answers, and what."""
+    with Trace.open(path) as trace:
+        trace.finish()
+        for row in trace.conversations("tcp"):
+            for layer in trace.application(row.stream).layers:
+                if layer.protocol.pairs and (found := _first(layer)) is not None:
+                    flow = trace.flow(row.stream)
+                    return (flow.b if layer.decoder.client == 0 else flow.a)[1], *found
+    raise AssertionError(path)
+
+
+def _first(layer: Layer) -> tuple[list[tuple[int, bytes]], int, bytes] | None:
+    decoder, said = layer.decoder, list[tuple[int, bytes]]()
+    for position, record in enumerate(decoder.records):
+        data = layer.streams[record.direction].read(record.start, record.stop)
+        asked = decoder.partner(position)
+        if said and asked is not None and asked < position and decoder.partner(asked) == position \
+                and decoder.records[asked].direction == decoder.client and not decoder.holds(asked):
+            turned = [(int(end != decoder.client), data) for end, data in said]
+            return turned, 1, data
+        said.append((record.direction, data))
+    return None
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_a_slow_answer_is_told_of_every_protocol(name: str, tmp_path: Path) -> None:
+    port, said, end, answer = asked_and_answered(CAPTURES / name)
+    turns = [(0.01, who, "PA", data) for who, data in said]
+    quick = kinds(saved(tmp_path / "quick.pcapng", [*turns, (0.2, end, "PA", answer)], port))
+    slow = kinds(saved(tmp_path / "slow.pcapng", [*turns, (4.2, end, "PA", answer)], port))
+    assert sorted(slow) == sorted([*quick, "answer.slow"])
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_a_client_that_gave_up_is_told_of_every_protocol(name: str, tmp_path: Path) -> None:
+    port, said, end, answer = asked_and_answered(CAPTURES / name)
+    turns = [*((0.01, who, "PA", data) for who, data in said), (1.01, 0, "FA", b""), (1.02, end, "A", b"")]
+    answered: list[Turn] = [(4.01, end, "PA", answer), (4.01, 0, "R", b"")]
+    closed: list[Turn] = [(4.01, end, "FA", b""), (4.01, 0, "A", b"")]
+    late = told(saved(tmp_path / "late.pcapng", [*turns, *answered], port))
+    assert [rule for rule, _ in late if rule.startswith(("answer.", "tcp."))] == ["answer.gave-up"]
+    text = f"waited 1.0 s for an answer of 10.0.0.2:{port} when 10.0.0.1:40000 gave up; it came 3.0 s later"
+    assert text in dict(late)["answer.gave-up"]
+    never = told(saved(tmp_path / "never.pcapng", [*turns, *closed], port))
+    words = [text for rule, text in never if rule.startswith(("answer.", "tcp.")) or "unanswered" in rule]
+    assert len(words) == 1 and "gave up; none came" in words[0], never
+
+
+def test_a_client_of_datagrams_that_has_left_is_not_told_to_listen(tmp_path: Path) -> None:
+    """Its port is closed because it waits no more: the answer was late."""
+    query = b"\x12\x34\1\0\0\1\0\0\0\0\0\0\3abc\4test\0\0\1\0\1"
+    answer = query[:2] + b"\x81\x80" + query[4:]
+    asked, late = (ip(end, 17, struct.pack("!4H", *ports, 8 + len(data), 0) + data) for end, ports, data in
+                   ((0, (40000, 53), query), (1, (53, 40000), answer)))
+    error = ip(0, 1, b"\3\3\0\0\0\0\0\0" + late[:28])
+    for frames, rule, text in (
+        ([asked, late], "answer.slow", '10.0.0.2:53 took 2.0 s to begin its answer to "Standard query'),
+        ([asked, late, error], "answer.gave-up", "an answer 2.0 s after it had asked; 10.0.0.1:40000 was"),
+    ):
+        trace = MemoryTrace()
+        trace.add(frames, [S, 3 * S, 3 * S + 1][: len(frames)])
+        trace.save(tmp_path / "x.pcapng")
+        ((found, words),) = told(tmp_path / "x.pcapng")
+        assert found == rule and text in words
+
+
+def http(path: Path, *turns: Turn) -> list[tuple[str, str]]:
+    return told(saved(path, turns))
+
+
+def test_who_shuts_down_its_sending_still_waits(tmp_path: Path) -> None:
+    """`nc -N`: the end of what a client sends is no end of its patience."""
+    assert http(tmp_path / "x.pcapng", (0, 0, "PA", GET), (0.1, 0, "FA", b""), (0.1, 1, "A", b""),
+                (0.6, 1, "PA", OK), (0.6, 0, "A", b""), (0.7, 1, "FA", b""), (0.7, 0, "A", b"")) == []
+
+
+@pytest.mark.parametrize("head", [EVENTS, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"])
+def test_what_is_streamed_is_not_slow(head: bytes, tmp_path: Path) -> None:
+    """The first byte counts: what follows comes when there is news."""
+    part = b"data: 1\n\n" if head is EVENTS else b"1\r\nx\r\n"
+    turns = [(0, 0, "PA", GET), (0.1, 1, "PA", head), *((3 * n, 1, "PA", part) for n in range(1, 5))]
+    assert "answer.slow" not in [rule for rule, _ in http(tmp_path / "x.pcapng", *turns)]
+
+
+def test_who_leaves_a_stream_of_events_is_given_no_advice_on_keeping_connections(tmp_path: Path) -> None:
+    found = http(tmp_path / "x.pcapng", (0, 0, "PA", GET), (0.1, 1, "PA", EVENTS), (1, 0, "FA", b""),
+                 (1, 1, "A", b""), (1.5, 1, "PA", b"data: 1\n\n"), (1.5, 0, "R", b""))
+    assert [rule for rule, _ in found] == ["answer.broken-off"]
+    assert found[0][1].startswith('10.0.0.1:40000 closed in the middle of the answer to "GET /slow"')
+
+
+def test_a_stale_connection_still_gets_the_advice_on_keeping_it(tmp_path: Path) -> None:
+    """Here nothing was asked when the server closed."""
+    found = http(tmp_path / "x.pcapng", (0, 0, "PA", GET), (0.1, 1, "PA", OK), (0.1, 0, "A", b""),
+                 (5, 1, "FA", b""), (5, 0, "A", b""), (9, 0, "PA", GET), (9, 1, "R", b""))
+    assert "tcp.sent-after-close" in [rule for rule, _ in found]
+
+
+def test_a_long_poll_that_says_so_and_an_idle_connection_are_not_slow(tmp_path: Path) -> None:
+    polls = GET.replace(b"Host", b"Prefer: wait=10\r\nHost")
+    turns = [(0, 0, "PA", polls), (8, 1, "PA", OK), (20, 0, "PA", GET), (20.1, 1, "PA", OK)]
+    assert http(tmp_path / "x.pcapng", *turns) == []
+
+
+def test_of_many_slow_answers_the_last_one_says_how_many(tmp_path: Path) -> None:
+    turns = [turn for n in range(30) for turn in ((4 * n, 0, "PA", GET), (4 * n + 2, 1, "PA", OK))]
+    found = http(tmp_path / "x.pcapng", *turns)
+    assert [rule for rule, _ in found] == ["answer.slow"] * 20
+    assert "(The same 10 times more.)" in found[-1][1]

@@ -408,7 +408,7 @@ def test_json_has_one_object_a_message(trace: Trace) -> None:
     assert asked["redis.command"] == "DEL" and asked["redis.key"] == ["a", "greeting"]
     assert asked["redis.argument"] == ["a", "greeting"] and asked["redis.inline"] is False
     assert (answered["redis.reply.type"], answered["redis.reply"]) == ("integer", "2")
-    assert found[asked["response_in"] - 1] is answered and answered["redis.time"] > 0
+    assert found[asked["response_number"] - 1] is answered and answered["redis.time"] > 0
 
 
 # What tshark 4.0 finds in the same capture: (filter, frames).

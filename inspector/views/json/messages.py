@@ -128,9 +128,8 @@ def _of_layers(trace: Trace, protocol: Protocol, stream: int, layers: Sequence[L
 
 def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None,
             streams: Iterable[int]) -> Iterator[Object]:
-    """Objects that name each other by their numbers (from 1) in the list of all in these conversations.
-
-    An object waits for the number of its answer, and those behind it wait with it.
+    """Objects that name each other: by their frames, as Wireshark does, and by their numbers (from 1) in the
+    list of all in these conversations. An object waits for its answer, and those behind it wait with it.
     """
     numbers: dict[tuple[int, int], array[int]] = {}      # ObjectNumbers of each layer's records, by positions
     held: deque[_Held] = deque()
@@ -139,7 +138,7 @@ def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None,
         mine.append(number)
         partner = entry.layer.decoder.partner(entry.position)
         partner = entry.position if partner is None else partner
-        held.append(_Held(entry, partner, mine, _object(trace, entry, chosen)))
+        held.append(_Held(entry, ObjectNumber(number), partner, mine, _object(trace, entry, chosen)))
         while held and held[0].partner < len(held[0].numbers):
             yield from _named(trace, held.popleft())
     for one in held:
@@ -150,29 +149,36 @@ class _Held(NamedTuple):
     """An object that waits for the number of what it names (`partner`, by its position; itself: nothing)."""
 
     entry: Entry
+    number: ObjectNumber
     partner: int
     numbers: array[int]         # ObjectNumbers of the records of its layer, as far as they came
     found: Object | None
 
 
 def _named(trace: Trace, held: _Held) -> Iterator[Object]:
-    """The object with the name of its partner, where it is one of those that were chosen."""
-    entry, partner, numbers, found = held
+    """The object with its number, and what names its partner, where it is one of those that were chosen."""
+    entry, number, partner, numbers, found = held
     if found is None:
         return
+    found["number"] = number
     if partner != entry.position and partner < len(numbers):
         found |= pair_of(trace, entry, partner, ObjectNumber(numbers[partner]))
     yield found
 
 
 def pair_of(trace: Trace, entry: Entry, partner: int, number: ObjectNumber) -> Object:
-    """Which object is the other one, and for an answer how long it took, in seconds to its last byte."""
-    if partner > entry.position:
-        return {"response_in": number}
+    """Which object is the other one, the frame in which that ends, and for an answer how long it took.
+
+    That is in seconds to its last byte.
+    """
     protocol, decoder, _ = entry.layer
-    asked = _times(trace, decoder.rows_of(decoder.records[partner]))
-    answered = _times(trace, entry.rows)
-    found: Object = {"request_in": number}
+    rows = decoder.rows_of(decoder.records[partner])
+    other = "response" if partner > entry.position else "request"
+    found: Object = {f"{other}_in": packet_number(max(rows))} if rows else {}
+    found[f"{other}_number"] = number
+    if other == "response":
+        return found
+    asked, answered = _times(trace, rows), _times(trace, entry.rows)
     if asked and answered and answered[0] >= asked[1]:     # else it came before the request had ended
         found[f"{protocol.name}.time"] = round((answered[0] - asked[1]) / 1e9, 9)
     return found

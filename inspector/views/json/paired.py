@@ -67,12 +67,14 @@ def paired_lines(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -
 class _Records:
     """Records as columns. `key`: the row by which they are listed, in order of which they stand once sorted.
 
-    `number`: which one it is of all that came; `partner`: which one answers it, or is answered by it. `text`:
+    `last`: the row of its last packet; `number`: which one it is of all that came; `partner`: which one
+    answers it, or is answered by it. `text`:
     its fields as JSON, or the record itself where it is told by itself. `frames`: the numbers of its packets
     as text, "" where it is that of `key` alone. `chosen`: whether it is printed.
     """
 
     key: Int64s
+    last: Int64s
     stream: Int64s
     number: Int64s
     partner: Int64s
@@ -134,7 +136,8 @@ class _Waiting:
         self._printed = 0
         self._came = 0                                   # records so far
         self._numbers = Growing("u4")                    # of each that came the one it is printed with, or 0
-        self._ends = Growing("i8")                       # of each that came the time of its last packet
+        self._ends = Growing("i8")                       # of each that came the time of its last packet,
+        self._lasts = Growing("u4")                      # and its row
         self.fresh = self.old = 0
 
     # --- what comes ----------------------------------------------------------------------------------
@@ -171,7 +174,9 @@ class _Waiting:
         nothing = np.zeros(len(entries), np.int64)
         chosen = [self._all or bool(self._chosen[list(entry.rows)].any()) for entry in entries]
         self._parts.append(_Records(
-            np.array([entry.key for entry in entries]), np.array([entry.stream for entry in entries]),
+            np.array([entry.key for entry in entries]),
+            np.array([max(entry.rows, default=-1) for entry in entries]),
+            np.array([entry.stream for entry in entries]),
             np.array(numbers), np.array(partners), nothing, nothing, np.array(chosen, np.bool_),
             _objects(records), _objects([""] * len(entries)),
         ))
@@ -200,7 +205,8 @@ class _Waiting:
         number = np.arange(self._came, self._came + len(parsed))
         times, chosen = self._trace.index.time_ns[block.rows], self._chosen[block.rows]
         self._parts.append(_Records(
-            block.rows[begins][turns], np.repeat(streams, sizes), number, number + 1 - 2 * (position & 1),
+            block.rows[begins][turns], np.maximum.reduceat(block.rows, begins)[turns],
+            np.repeat(streams, sizes), number, number + 1 - 2 * (position & 1),
             np.minimum.reduceat(times, begins)[turns], np.maximum.reduceat(times, begins)[turns],
             np.logical_or.reduceat(chosen, begins)[turns],
             _objects(self._texts_of(parsed)), _frames(block, turns),
@@ -233,13 +239,14 @@ class _Waiting:
         fresh = sum(len(part) for part in self._parts) - self.old
         self._numbers.extend(np.zeros(self._came - self._numbers.count, np.uint32))
         self._ends.extend(np.zeros(self._came - self._ends.count, np.int64))
+        self._lasts.extend(np.zeros(self._came - self._lasts.count, np.uint32))
         records = _joined(self._parts)
         if fresh:
             records = records.at(np.argsort(records.key, kind="stable"))
         count = int(np.searchsorted(records.key, before))
         go = records.at(slice(count))
         self._numbers.values[go.number] = np.arange(self._printed + 1, self._printed + count + 1)
-        self._ends.values[go.number] = go.end_ns
+        self._ends.values[go.number], self._lasts.values[go.number] = go.end_ns, go.last
         waits = np.flatnonzero((go.partner >= 0) & (self._numbers.values[go.partner] == 0))
         count = int(waits[0]) if len(waits) else count
         for start in range(0, count, _TOGETHER):
@@ -250,29 +257,31 @@ class _Waiting:
 
     def _lines(self, records: _Records) -> list[str]:
         """The lines of the next records."""
-        others = self._numbers.values[records.partner]
+        others, frames_of = self._numbers.values[records.partner], self._lasts.values[records.partner] + 1
         waited = records.start_ns - self._ends.values[records.partner]
         number, time, lines = self._printed, f"{self._protocol.name}.time", []
         self._printed += len(records)
         columns = (records.key, records.stream, records.start_ns, records.end_ns, records.text,
-                   records.frames, others, waited, records.partner >= 0, records.chosen)
-        for key, stream, start, end, text, frames, other, wait, has_one, chosen in zip(
+                   records.frames, others, frames_of, waited, records.partner >= 0, records.chosen)
+        for key, stream, start, end, text, frames, other, there, wait, has_one, chosen in zip(
                 *[column.tolist() for column in columns], strict=True):
             number += 1
             if not chosen:
                 continue
             if text.__class__ is not str:
-                lines.append(self._by_itself(text, ObjectNumber(other) if has_one and other else None))
+                lines.append(self._by_itself(text, ObjectNumber(number),
+                                             ObjectNumber(other) if has_one and other else None))
                 continue
-            pair = f'"response_in": {other}' if other > number else f'"request_in": {other}'
+            way = "response" if other > number else "request"
+            pair = f'"number": {number}, "{way}_in": {there}, "{way}_number": {other}'
             if other <= number and wait >= 0:              # else it came before the request had ended
                 pair += f', "{time}": {round(wait / 1e9, 9)!r}'
             lines.append(f'{{"tcp.stream": {stream}, "frames": [{frames or key + 1}], "time_ns": {start}, '
                          f'"end_ns": {end}{text}, {pair}}}')
         return lines
 
-    def _by_itself(self, record: _Decoded, partner: ObjectNumber | None) -> str:
-        found = object_of(self._trace, record.entry)
+    def _by_itself(self, record: _Decoded, number: ObjectNumber, partner: ObjectNumber | None) -> str:
+        found = object_of(self._trace, record.entry) | {"number": number}
         if partner is not None:
             found |= pair_of(self._trace, record.entry, record.partner, partner)
         return _encode(found)

@@ -81,8 +81,9 @@ def test_a_request_that_was_not_captured_accuses_nobody_and_shifts_nothing(name:
     assert len(alone) == 1 and (not first or alone == [first - 1])
     for number, one in enumerate(http, 1):
         if "http.request.method" in one:
-            answer = http[one["response_in"] - 1]
-            assert one["response_in"] == number + 1 and answer["request_in"] == number
+            answer = http[one["response_number"] - 1]
+            assert one["response_number"] == number + 1 and answer["request_number"] == number
+            assert (one["response_in"], answer["request_in"]) == (answer["frames"][-1], one["frames"][-1])
 
 
 def test_where_the_request_of_an_upgrade_is_lost_the_frames_of_both_ends_are_read(tmp_path: Path) -> None:

@@ -33,8 +33,9 @@ def test_pairs_name_each_other_within_the_conversation() -> None:
     with open_trace("http-connections") as trace:
         text = json_lines(trace, Conversation("tcp", 1))
         asked, answered = (json.loads(line) for line in text.splitlines())
-        assert asked["http.request.method"] == "POST" and asked["response_in"] == 2
-        assert answered["request_in"] == 1 and answered["tcp.stream"] == 1
+        assert asked["http.request.method"] == "POST" and asked["response_number"] == 2
+        assert answered["request_number"] == 1 and answered["tcp.stream"] == 1
+        assert asked["response_in"] == answered["frames"][-1]
 
 
 @pytest.mark.parametrize(("name", "kind"), [("tcp", "tcp"), ("udp", "udp")])

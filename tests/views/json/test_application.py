@@ -37,7 +37,7 @@ FRAME = [
 UPGRADED = [
     "tcp.stream", "frames", "time_ns", "end_ns", "http.request.method", "http.request.uri", "headers",
     "body_length", "websocket.key", "websocket.accept", "websocket.accept_expected", "accepted",
-    "response_in",
+    "number", "response_in", "response_number",
 ]
 
 
@@ -97,7 +97,7 @@ def test_http_messages() -> None:
     assert objects("http", [(CLIENT, asked)]) == [{
         "tcp.stream": 0, "frames": [4], "time_ns": 3_000_000, "end_ns": 3_000_000,
         "http.request.method": "POST", "http.request.uri": "/␛\\xff",
-        "headers": [["Host", "x"], ["Content-Length", "2"]], "body_length": 2}]
+        "headers": [["Host", "x"], ["Content-Length", "2"]], "body_length": 2, "number": 1}]
 
 
 def test_upgrades_that_fail() -> None:

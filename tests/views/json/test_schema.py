@@ -75,5 +75,6 @@ def test_all_that_can_be_printed_has_a_contract() -> None:
 @pytest.mark.parametrize("protocol", REGISTRY, ids=lambda protocol: protocol.name)
 def test_the_contract_has_every_key_of_a_protocol(protocol: Protocol) -> None:
     keys = {field.key for field in protocol.fields if field.key}
-    keys |= {"request_in", "response_in", f"{protocol.name}.time"} if protocol.pairs else set()
+    paired = {"number", "request_in", "request_number", "response_in", "response_number"}
+    keys |= paired | {f"{protocol.name}.time"} if protocol.pairs else set()
     assert keys <= SCHEMA[protocol.name].keys()

@@ -35,6 +35,8 @@ BOOK = Rulebook(
     Rule("kernel.close-wait", "warning", "RFC 9293 §3.6",
          "The program should close() once recv() returned 0 and it has no more to say."),
 )  # fmt: skip
+_AT_WORK = marked("Look at what takes so long to answer: it has not come to see that nobody waits for it any "
+                  "more.")
 LEAST_NS = 1_000_000_000             # a shorter wait is no stall: a program may have other things to do
 LEAST_CLOSE_WAIT_NS = 2_000_000_000
 _FIN_COUNTS = ("CLOSE-WAIT", "half-closed", "LAST-ACK", "CLOSING", "TIME-WAIT")   # Linux counts FIN there
@@ -246,7 +248,8 @@ def _finding(trace: Trace, span: Span) -> Finding | None:
             words = sentence("{waiting} in the backlog of {whose} for {time}.", waiting=waiting, whose=whose,
                              time=lasted)
             if sample.receive_queue > sample.send_queue:
-                words = sentence("{words} It is full ({most} may).", words=words, most=sample.send_queue)
+                words = sentence("{words} It is full: listen() was given {most}, and Linux lets one more "
+                                 "wait.", words=words, most=sample.send_queue)
             found = BOOK.finding("kernel.backlog-waiting", words)
         case "close-wait":
             close_wait = _close_wait(trace, span, whose, lasted)
@@ -283,8 +286,7 @@ def _close_wait(trace: Trace, span: Span, whose: str, lasted: Sentence) -> Findi
         "{whose} has not answered {request}, which had waited {waited} when {peer} gave up, nor closed "
         "since, for {time}.", whose=whose, request=given_up.words(), peer=span.last.peer, time=lasted,
         waited=duration(application.answers.waited_ns(given_up)))
-    return BOOK.finding("kernel.close-wait", words, instead="Look at what takes so long to answer: it has "
-                        "not come to see that nobody waits for it any more.")
+    return BOOK.finding("kernel.close-wait", words, instead=_AT_WORK)
 
 
 def _count(number: int, what: str) -> str:

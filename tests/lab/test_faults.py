@@ -16,6 +16,7 @@ from inspector.lab.errors import LabError
 from inspector.lab.launch import start_agent
 from inspector.lab.options import Outside
 from inspector.lab.programs.tracer import strace
+from inspector.model.numbers import RST
 from inspector.model.packets import Row, first_rows, row_at
 from inspector.trace.application.answers import wait_of
 from inspector.trace.trace import Trace
@@ -60,6 +61,19 @@ LEAVES = """client = socket.create_connection(("127.0.0.1", 8000))
 client.sendall(b"hello")
 client.close()
 time.sleep(3.6)"""
+READS_TEN = """accepted, _ = server.accept()
+    accepted.recv(10)
+    accepted.sendall(b"no")
+    time.sleep(0.4)
+    accepted.close()
+    time.sleep(20)"""
+WRITES_MUCH = """client = socket.create_connection(("127.0.0.1", 8000))
+client.sendall(bytes(1000))
+client.recv(100)
+try:
+    client.recv(100)
+except ConnectionResetError:
+    time.sleep(0.2)"""
 IS_SLOW = """accepted, _ = server.accept()
     accepted.recv(1000)
     time.sleep(0.4)
@@ -110,13 +124,22 @@ def test_a_server_that_does_not_accept(tmp_path: Path) -> None:
     with recorded(tmp_path, NEVER_ACCEPTS, CONNECTS, backlog=2) as trace:
         text = ids(trace)["kernel.backlog-waiting"]
         assert text.startswith("3 connections wait in the backlog of 127.0.0.1:8000")
-        assert "It is full (2 may)." in text
+        assert "It is full: listen() was given 2, and Linux lets one more wait." in text
 
 
 def test_a_server_that_keeps_what_its_client_has_closed(tmp_path: Path) -> None:
     with recorded(tmp_path, NEVER_CLOSES, LEAVES) as trace:
         text = ids(trace)["kernel.close-wait"]
         assert "is in CLOSE-WAIT for " in text and "sends no more" in text
+
+
+def test_a_server_that_closes_with_bytes_unread(tmp_path: Path) -> None:
+    """Its program and the number are named, and the packet to look at is the reset."""
+    with recorded(tmp_path, READS_TEN, WRITES_MUCH) as trace:
+        (one,) = (one for one in trace.known.findings_of(0) if one.id.startswith("tcp."))
+        assert one.id == "tcp.reset-with-unread-data" and "990 bytes waited in its receive queue" in one.text
+        assert one.text.startswith("python") and " closed 127.0.0.1:8000 with bytes unread: " in one.text
+        assert trace.index.tcp_flags[one.rows[0]] & RST and one.direction is None
 
 
 def test_a_server_that_is_slow(tmp_path: Path) -> None:

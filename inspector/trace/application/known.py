@@ -13,7 +13,7 @@ from copy import copy
 from typing import Any, Protocol
 
 from inspector.model.packets import Row
-from inspector.model.records import Event
+from inspector.model.records import Call, Event, KernelSample
 from inspector.protocols.api import Decoder
 from inspector.trace.application import decode_as
 from inspector.trace.application.answers import is_slow_somewhere
@@ -26,6 +26,7 @@ from inspector.trace.application.plain import (
     PlainConversations,
     exchanged,
 )
+from inspector.trace.application.unread import RESETS, with_unread
 from inspector.trace.contents.beyond import Beyond
 from inspector.trace.flows.kept import Kept
 from inspector.trace.flows.tcp import TcpFlow
@@ -55,6 +56,14 @@ class Decoding(Packets, Protocol):
     @property
     def events(self) -> list[Event]:
         """What the journal tells."""
+
+    @property
+    def calls(self) -> list[Call]:
+        """The system calls, in order of their beginning."""
+
+    @property
+    def kernel(self) -> list[KernelSample]:
+        """What the kernel held of each socket, in the order in which it was looked at."""
 
     def pieces(self, rows: Int64s, positions: Int64s, lengths: Int64s) -> list[bytes]:
         """Bytes of many packets, each packet's by itself."""
@@ -162,6 +171,12 @@ class Known:
 
     def findings_of(self, stream: int) -> list[Finding]:
         """The findings of one TCP conversation."""
+        trace, found = self._trace, self._findings_of(stream)
+        if not found or not any(one.id in RESETS for one in found):
+            return found
+        return with_unread(trace, self._flow(stream), trace.calls, trace.kernel, found)
+
+    def _findings_of(self, stream: int) -> list[Finding]:
         if self._beyond.update(self._trace.events) and (nobody := self._beyond.finding(self._flow(stream))):
             return [nobody]
         plain = self.plain_conversations()

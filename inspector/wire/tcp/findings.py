@@ -91,9 +91,9 @@ def _place(facts: TcpFacts, one: Finding, positions: Int64s | list[int]) -> Find
 
 
 def _ending(facts: TcpFacts, one: Finding, data: Int64s, last: int) -> Finding:
-    """The finding with its first packets, the one that came last among them."""
+    """The finding at the packet that came last, with the first of those before it."""
     some = data[: MOST_ROWS - 1]
-    return replace(_place(facts, one, [*some.tolist(), last]), more_rows=len(data) - len(some))
+    return replace(_place(facts, one, [last, *some.tolist()]), more_rows=len(data) - len(some))
 
 
 def _range(facts: TcpFacts, position: int) -> tuple[int, int]:
@@ -349,9 +349,7 @@ def _unread(facts: TcpFacts, at: int, data: Int64s, own: int, finished: bool) ->
             size=size)
     if not len(data):
         return []
-    (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
-    one = finding("tcp.reset-with-unread-data", what, 1 - end, start, max(start, stop))
-    return [_ending(facts, one, data, at)]
+    return [_ending(facts, finding("tcp.reset-with-unread-data", what), data, at)]
 
 
 def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:

@@ -1,0 +1,49 @@
+"""Resets with bytes unread: the number and the program, by calls or by the kernel's last look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inspector.model.records import KernelSample
+from tests.support.captures.network import CLIENT, SERVER, START_NS, Network
+
+ENDS = {"local": "127.0.0.1:9000", "peer": "127.0.0.1:50412"}
+MS = 1_000_000
+
+
+def findings(path: Path, *, calls: bool, looked_ms: int | None, answers: bool) -> list[tuple[str, str]]:
+    """1,000 bytes of which 10 are read, an answer or none, and RST half a second after the start."""
+    network = Network()
+    network.handshake()
+    network.tcp(CLIENT, "PA", bytes(1000))
+    if calls:
+        network.call("server", "recv", "4, 10", 10, **ENDS)
+    network.tcp(SERVER, "PA" if answers else "A", b"no" * answers)
+    if looked_ms is not None:
+        network.record(KernelSample(START_NS + looked_ms * MS, ENDS["local"], ENDS["peer"], "ESTABLISHED",
+                                    990, 0, "srv", 7))
+    network.now_ns = START_NS + 500 * MS
+    network.tcp(SERVER, "RA")
+    with network.open(path) as trace:
+        return [(one.id, one.text) for one in trace.known.findings_of(0)]
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["nothing answered", "something answered"])
+@pytest.mark.parametrize(("calls", "looked_ms", "said"), [
+    (True, None, "server 1 closed 127.0.0.1:9000 with 990 bytes unread."),
+    (False, 100, "srv 7 closed 127.0.0.1:9000 with bytes unread: 990 bytes waited in its receive queue "
+                 "400 ms before."),
+    (True, 100, "server 1 closed 127.0.0.1:9000 with 990 bytes unread."),
+])
+def test_who_knows_how_many_says_so(answers: bool, calls: bool, looked_ms: int | None, said: str,
+                                    tmp_path: Path) -> None:
+    ((rule, text),) = findings(tmp_path / "x.pcapng", calls=calls, looked_ms=looked_ms, answers=answers)
+    assert rule == "tcp.reset-with-unread-data" and text.startswith(f"{said} Read all that came")
+
+
+def test_a_look_that_came_later_or_none_says_nothing(tmp_path: Path) -> None:
+    for looked_ms in (None, 600):
+        ((_, text),) = findings(tmp_path / "x.pcapng", calls=False, looked_ms=looked_ms, answers=False)
+        assert text.startswith("127.0.0.1:9000 reset the connection after 1,000 bytes that it had not")

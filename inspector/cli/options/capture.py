@@ -69,8 +69,12 @@ def packet_socket_for(ports: tuple[int, ...], limits: Limits, *, screen: bool = 
             return -1
         ask = privilege.asker()
         if ask and not limits.filter:
+            port = next(iter(ports), 8000)
+            other = port + 1 if port < 65535 else port - 1
             notice("Capturing the loopback needs a packet socket: a helper opens it with privilege, and "
-                   "ends.")
+                   "ends.",
+                   f"Without privilege: 'inspector via {other}:{port}' relays to what listens on {port}, "
+                   "'inspector exec -- CMD' starts a service in the lab. ctrl+c: leave.")
             return privilege.borrow(ask, ports, limits.snaplen).detach()
     except LabError as error:
         raise CommandError(error.sentence, MISSING, error.remedy) from error

@@ -13,7 +13,7 @@ from inspector.model.packets import packet_number, row_at
 from inspector.model.units import duration
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import packet_info
-from inspector.views.ladder.header import ladder_ends
+from inspector.views.ladder.header import named_ends
 from inspector.views.ladder.ladder import Ladder
 from inspector.views.ladder.layout import LEFT
 from inspector.views.ladder.printed import LadderText
@@ -37,7 +37,7 @@ def ladder_lines(trace: Trace, width: int, conversation: Conversation | None = N
 def ladder_mermaid(trace: Trace, conversation: Conversation | None = None) -> str:
     """The packets as arrows between the ends, system calls as notes beside their end, silences over both."""
     ladder = Ladder(trace, conversation)
-    left, right, _ = ladder_ends(ladder, None)
+    left, right, _ = named_ends(ladder, None)
     head = ["sequenceDiagram", f"    participant L as {_safe(f'{left.name} {left.address}'.strip())}",
             f"    participant R as {_safe(f'{right.name} {right.address}'.strip())}"]  # fmt: skip
     return "\n".join([*head, *_steps(trace, ladder)]) + "\n"

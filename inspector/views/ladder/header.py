@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from inspector.model.endpoint import join_endpoint
+from inspector.model.endpoint import join_endpoint, split_endpoint
 from inspector.model.language import marked, tr
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row, row_at
@@ -45,6 +45,10 @@ class Drawn(Protocol):
     margins: Margins
 
     @property
+    def several(self) -> bool:
+        """Whether it shows more than one conversation."""
+
+    @property
     def moments(self) -> Sequence[Moment]:
         """The moments of the calls of both margins, by time."""
 
@@ -56,6 +60,7 @@ class End(NamedTuple):
     pid: int | None
     address: str
     state: str
+    inside: str = ""         # its address as packets have it: of a relayed one that is the relay's
 
 
 class Instant(NamedTuple):
@@ -75,7 +80,7 @@ def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant
 
     `before`: with the states before its first line, which calls alone tell: a capture may begin anywhere.
     """
-    left, right, what = ladder_ends(ladder, at)
+    left, right, what = named_ends(ladder, at)
     if before:
         states = _states_at_first(ladder)
         left, right = left._replace(state=states[LEFT]), right._replace(state=states[RIGHT])
@@ -88,6 +93,25 @@ def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant
     if held and not before:                # a head that is printed stays, and they will not
         legend = tr(" ┃ {count} waits ", count=held) if held == 1 else tr(" ┃ {count} wait ", count=held)
     return names, _rule(left.state, right.state, time, margin, middle, legend)
+
+
+def named_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
+    """The same for a head: of several conversations it names the client's port as their lines do.
+
+    At the end of all it is nobody's: each of them has its own.
+    """
+    left, right, what = ladder_ends(ladder, at)
+    if ladder.conversation is not None or not ladder.several or not left.address:
+        return left, right, what
+    peer = outside_peers(ladder.trace).get(left.inside)
+    if at is None:
+        address = split_endpoint(left.inside)[0] if peer is None else tr("relayed")
+    elif peer is None:
+        return left, right, what
+    else:
+        address = tr("{address} relayed as {port}", address=peer.address,
+                     port=f":{split_endpoint(left.inside)[1]}")
+    return left._replace(address=address), right, what
 
 
 def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
@@ -131,6 +155,7 @@ def _others(ladder: Drawn) -> str:
 def _relayed(end: End, outside: Mapping[str, Outside]) -> End:
     """The end as it is outside the lab, where the relay stands for it in there."""
     peer = outside.get(end.address)
+    end = end._replace(inside=end.address)
     if peer is None:
         return end
     return end._replace(name=peer.process or tr("outside"), pid=peer.pid,
@@ -248,7 +273,8 @@ def _names(left: End, right: End, what: str, time: int, margin: int, width: int)
     start = time + 1 if inside else 1
     end = margin - 1 - sizes[1] if inside else 1
     space = width - start - sum(sizes) - end
-    middle = fit(what, space, align="centre") if space >= cell_width(what) + 4 else " " * space
+    shorter = (what, *(what.split("  ", place)[-1] for place in (1, 2)))        # the key says most of it
+    middle = fit(next((one for one in shorter if space >= cell_width(one) + 2), ""), space, align="centre")
     return (Span(" " * start), *first, Span(middle, "dim"), *second, Span(" " * end))
 
 

@@ -87,7 +87,7 @@ class Ladder:
         usual = GAP_NS if trace.calls or trace.events else WIDE_GAP_NS
         self._layout = Layout(usual if gap_ns is None else gap_ns)
         self.margins = Margins(self._layout, append_only=append_only)
-        self._started = self._several = self._expected = False
+        self._started = self.several = self._expected = False
         self._counted = 0                    # packets among which conversations were counted
         self._fates_seen = 0
         self.update()
@@ -105,7 +105,7 @@ class Ladder:
         if not (news or more) and self._started:
             return held
         self._started = True
-        self._several = self._count_conversations()
+        self.several = self._count_conversations()
         ends = None if self.conversation is None else self.side.ends
         moments = margin_moments(calls, self.sockets, ends, self.side.times)
         changed = _first_difference(self.moments, moments)
@@ -269,7 +269,7 @@ class Ladder:
     def _tag(self, row: Row) -> str:
         """In a ladder of several conversations, the client's port names the packet's; with several servers,
         both ports say between whom it is, since the margins stand for more than two programs."""
-        if self.conversation is not None or not self._several:
+        if self.conversation is not None or not self.several:
             return ""
         index = self.trace.index
         if int(index.protocol[row]) in (TCP, UDP) and int(index.stream[row]) >= 0:
@@ -283,7 +283,7 @@ class Ladder:
         index, since = self.trace.index, self._counted
         self._counted = index.count
         protocols = {int(number) for number in index.protocol[:64]} & {TCP, UDP}
-        return self._several or len(protocols) > 1 or bool((index.stream[since:] > 0).any())
+        return self.several or len(protocols) > 1 or bool((index.stream[since:] > 0).any())
 
 
 def _first_difference(old: list[Moment], new: list[Moment]) -> int:

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from inspector.model.endpoint import join_endpoint, split_endpoint
 from inspector.model.packets import Row, first_rows
 from inspector.model.records import Call
 from inspector.trace.trace import Trace
 from inspector.views.ladder.calls import wakes_itself
 from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
 from inspector.views.ladder.printed import LadderText
-from inspector.views.line.spans import plain
+from inspector.views.line.spans import cell_width, plain
 from inspector.views.session.call_text import call_line
+from inspector.wire.journal import EventRecord
+from tests.support.captures.network import Network
 from tests.support.captures.tcp import MemoryTrace, segment
 from tests.support.captures.traces import SESSIONS, TRACES, open_trace
 from tests.support.screen.views import all_lines
@@ -48,6 +51,45 @@ def test_every_target_is_found_on_its_line(name: str) -> None:
         assert {target.row for target in seen if target.row is not None} == set(range(trace.index.count))
         calls = {(call.pid, call.id) for call in trace.calls if not wakes_itself(call)}
         assert {target.call for target in seen if target.call} == calls
+
+
+def test_the_head_of_several_conversations_names_no_port_but_that_of_a_line() -> None:
+    with open_trace("http-connections") as trace:
+        ladder = Ladder(trace)
+        lines = {line: plain(ladder.line(line, 100)) for line in range(ladder.count)}
+        ports = {split_endpoint(join_endpoint(*trace.flow(stream).a))[1] for stream in (0, 1)}
+        head = plain(ladder.header(100)[0])
+        assert "127.0.0.1" in head and not any(str(port) in head for port in ports)
+        for stream in (0, 1):
+            port = trace.flow(stream).a[1]
+            line = next(line for line, text in lines.items() if f":{port} " in text)
+            assert f"127.0.0.1:{port}" in plain(ladder.header(100, line)[0])
+
+
+def test_a_head_keeps_of_what_others_there_are_what_has_room() -> None:
+    with open_trace("http-connections") as trace:
+        ladder, said = Ladder(trace, ("tcp", 0)), []
+        for width in range(60, 130):
+            head = plain(ladder.header(width)[0])
+            assert cell_width(head) == width
+            said.append(next((words for words in ("TCP  1 of 2  a: all", "1 of 2  a: all", "a: all")
+                              if f" {words} " in head), ""))
+        assert {"1 of 2  a: all", "a: all"} < set(said) and said[-1] == "TCP  1 of 2  a: all"
+
+
+def test_the_head_of_relayed_conversations_says_as_what_their_lines_name_them(tmp_path: Path) -> None:
+    """The lines have the relay's port; who is outside has another one."""
+    network = Network()
+    for inside, outside in ((35064, 58212), (35068, 58214)):
+        network.record(EventRecord("relayed", "", network.now_ns, fields=(
+            ("inside", f"127.0.0.1:{inside}"), ("outside", f"127.0.0.1:{outside}"), ("process", "curl 7"))))
+        network.ports = inside, 8011
+        network.handshake()
+    with network.open(tmp_path / "x.pcapng") as trace:
+        ladder = Ladder(trace)
+        assert "curl  pid 7  relayed  " in plain(ladder.header(100)[0])
+        assert "curl  pid 7  127.0.0.1:58212 relayed as :35064" in plain(ladder.header(120, 0)[0])
+        assert ":58212 relayed as :35064" in plain(ladder.header(80, 0)[0])
 
 
 def test_a_margin_of_80_columns_tells_which_direction_was_shut_down() -> None:

@@ -274,7 +274,7 @@ def _names(left: End, right: End, what: str, time: int, margin: int, width: int)
     end = margin - 1 - sizes[1] if inside else 1
     space = width - start - sum(sizes) - end
     shorter = (what, *(what.split("  ", place)[-1] for place in (1, 2)))        # the key says most of it
-    middle = fit(next((one for one in shorter if space >= cell_width(one) + 2), ""), space, align="centre")
+    middle = fit(next((one for one in shorter if space >= cell_width(one) + 4), ""), space, align="centre")
     return (Span(" " * start), *first, Span(middle, "dim"), *second, Span(" " * end))
 
 

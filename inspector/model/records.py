@@ -98,6 +98,9 @@ class Call:
     protocol: str = ""         # "tcp" or "udp" where known
 
 
+_FIN_CAME = ("CLOSE-WAIT", "half-closed", "LAST-ACK", "CLOSING", "TIME-WAIT")    # states after the peer's FIN
+
+
 @dataclass(frozen=True, slots=True)
 class KernelSample:
     """What the kernel held of one socket of TCP or UDP at one moment (sock_diag(7)).
@@ -123,6 +126,11 @@ class KernelSample:
     info: tuple[tuple[str, int], ...] = ()
     protocol: Literal["tcp", "udp"] = "tcp"
     lab: tuple[str, str] = ("", "")        # the relay's end in the lab, and the other one; a listener has one
+
+    @property
+    def unread(self) -> int:
+        """Bytes in the receive queue, without the FIN that Linux counts among them."""
+        return max(self.receive_queue - (self.state in _FIN_CAME), 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,6 @@ _AT_WORK = marked("Look at what takes so long to answer: it has not come to see 
                   "more.")
 LEAST_NS = 1_000_000_000             # a shorter wait is no stall: a program may have other things to do
 LEAST_CLOSE_WAIT_NS = 2_000_000_000
-_FIN_COUNTS = ("CLOSE-WAIT", "half-closed", "LAST-ACK", "CLOSING", "TIME-WAIT")   # Linux counts FIN there
 Kind = Literal["unread", "backlog", "close-wait"]
 
 
@@ -62,11 +61,6 @@ class Span:
     def is_long(self) -> bool:
         """Whether it lasted long enough to be told."""
         return self.ns >= (LEAST_CLOSE_WAIT_NS if self.kind == "close-wait" else LEAST_NS)
-
-
-def unread(sample: KernelSample) -> int:
-    """Bytes in the receive queue, without the FIN that Linux counts among them."""
-    return max(sample.receive_queue - (sample.state in _FIN_COUNTS), 0)
 
 
 class Spans:
@@ -134,7 +128,7 @@ def _half_closed(sample: KernelSample, peer: KernelSample | None) -> KernelSampl
 def _waits(sample: KernelSample) -> tuple[tuple[Kind, int], ...]:
     listening = sample.state == "LISTEN"
     return (
-        ("unread", 0 if listening else unread(sample)),
+        ("unread", 0 if listening else sample.unread),
         ("backlog", sample.receive_queue if listening else 0),
         ("close-wait", int(sample.state == "CLOSE-WAIT")),
     )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.model.packets import Row
-from inspector.trace.kernel import unread
 from inspector.views.conversations.compare.happenings import FLAGS, packet_name
 from inspector.views.json.findings import findings_of
 from inspector.views.ladder.header import ladder_ends
@@ -115,7 +114,7 @@ class Scene:
         own, other = (left, right) if role == "client" else (right, left)
         for sample in reversed(self.trace.kernel):
             if (sample.local, sample.peer) == (own.address, other.address):
-                return unread(sample)
+                return sample.unread
         return None
 
     def findings(self, pattern: str) -> int:

@@ -14,7 +14,6 @@ from inspector.model.language import marked, sentence
 from inspector.model.numbers import ACK, RST
 from inspector.model.packets import Row, row_at
 from inspector.model.units import amount, duration
-from inspector.trace.kernel import unread
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.rules import finding
 
@@ -79,9 +78,9 @@ def _by_samples(trace: Packets, flow: TcpFlow, samples: Sequence[KernelSample], 
     moment = int(trace.index.time_ns[reset])
     last = next((one for one in reversed(samples) if one.local == own and one.peer == peer
                  and one.state != "gone" and one.time_ns <= moment), None)
-    if last is None or not unread(last) or moment - last.time_ns > _OLD_NS:
+    if last is None or not last.unread or moment - last.time_ns > _OLD_NS:
         return ""
     owner = f"{last.process} {last.pid}" if last.process else own
     return sentence(
         "{owner} closed {end} with bytes unread: {size} waited in its receive queue {ago} before.",
-        owner=owner, end=own, size=amount(unread(last), "byte"), ago=duration(moment - last.time_ns))
+        owner=owner, end=own, size=amount(last.unread, "byte"), ago=duration(moment - last.time_ns))

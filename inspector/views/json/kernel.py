@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from heapq import merge
 from typing import TYPE_CHECKING, Any
 
-from inspector.trace.kernel import unread
 from inspector.trace.packet.dropped import counted
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def sample_object(sample: KernelSample) -> dict[str, Any]:
         found |= {"process": sample.process, "pid": sample.pid}
     if sample.state == "LISTEN":
         return found | {"backlog": sample.receive_queue, "backlog_max": sample.send_queue}
-    found |= {"receive_queue": unread(sample), "send_queue": sample.send_queue}
+    found |= {"receive_queue": sample.unread, "send_queue": sample.send_queue}
     if sample.protocol == "udp" and sample.info:
         drops, most = counted(sample)
         return found | {"drops": drops, "receive_buffer": most}

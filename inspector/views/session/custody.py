@@ -22,7 +22,7 @@ from inspector.model.numbers import ACK, RST
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.model.records import Call, KernelSample
 from inspector.model.units import amount, duration
-from inspector.trace.kernel import LEAST_NS, unread
+from inspector.trace.kernel import LEAST_NS
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.line.wrap import wrap
 from inspector.views.session.call_text import role_name
@@ -289,7 +289,7 @@ def _of(
                                          ((peer.address, own.address), _READS)))
     sending, receiving = (_last(samples, *pair) for pair in
                           ((own.address, peer.address), (peer.address, own.address)))
-    waiting = None if receiving is None else unread(receiving)
+    waiting = None if receiving is None else receiving.unread
     counted = None
     if read is not None:
         counted = max(acknowledged - read, 0)
@@ -329,7 +329,7 @@ def _waiting_since(samples: Iterable[KernelSample], local: str, peer: str) -> in
     since, before = None, 0
     for one in samples:
         if one.local == local and one.peer == peer:
-            now = unread(one)
+            now = one.unread
             since = None if not now else one.time_ns if since is None or now < before else since
             before = now
     return since
@@ -345,7 +345,7 @@ def _beyond(known: Known, receiver: End, sender: End, moment: int) -> Beyond | N
     came = dict(last.info).get("bytes_received")
     since = _waiting_since(held, last.local, last.peer)
     owner = f"{last.process} {last.pid}" if last.process else receiver.outside or last.local
-    return Beyond(escaped(owner, 40), unread(last), None if came is None else max(came - unread(last), 0),
+    return Beyond(escaped(owner, 40), last.unread, None if came is None else max(came - last.unread, 0),
                   0 if since is None else max((last.time_ns if gone else moment) - since, 0), gone)
 
 

@@ -16,7 +16,6 @@ from inspector.model.numbers import TCP
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import amount
 from inspector.trace.index.conversations import grown
-from inspector.trace.kernel import unread
 from inspector.trace.packet.dropped import counted
 from inspector.trace.packet.facts import DEEP
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit, tail
@@ -431,7 +430,7 @@ def _queues(sample: KernelSample) -> tuple[str, str]:
         return "", ""
     if sample.state == "LISTEN":
         return tr("{count} conn", count=sample.receive_queue), tr("of {most}", most=sample.send_queue)
-    return str(unread(sample)), str(sample.send_queue)
+    return str(sample.unread), str(sample.send_queue)
 
 
 def _relayed(outside: Outside) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 
 Cipher = Literal["aes-gcm", "chacha20"]
 TAG = 16                 # bytes by which a sealed record is longer
+_NONCE = 12
 _EXPLICIT = 8            # bytes of the nonce that records of AES-GCM carry in TLS 1.2
 
 
@@ -63,6 +64,7 @@ class Keys:
     def __init__(self, suite: Suite, key: bytes, iv: bytes, secret: bytes = b"") -> None:
         self.suite, self.secret = suite, secret
         self._aead, self._iv = _aead(suite, key), iv
+        self._mask = int.from_bytes(iv, "big")           # of TLS 1.3: a record's number is laid over it
         self.number = 0              # of the next record
 
     @property
@@ -79,7 +81,7 @@ class Keys:
         if self.before:
             nonce = self._iv + record[5 : 5 + _EXPLICIT]
         else:
-            nonce = bytes(a ^ b for a, b in zip(self._iv, bytes(4) + count, strict=True))
+            nonce = (self._mask ^ number).to_bytes(_NONCE, "big")
         about = record[:5]
         if not self.suite.modern:
             about = count + record[:3] + (len(payload) - TAG).to_bytes(2, "big")

@@ -22,7 +22,8 @@ from inspector.wire.keylog import KeyLog
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
 
-_OPEN = 64               # records that stay open for the next read
+_OPEN = 1 << 20          # bytes of records that stay open for the next read,
+_RECORD = 200            # with what each of them takes besides
 
 
 class PlainStream(ByteStream):
@@ -37,6 +38,7 @@ class PlainStream(ByteStream):
         self._numbers, self._before = array("q"), array("q")
         self._keys: list[Keys | None] = []                       # None: it was not opened
         self._opened: OrderedDict[int, bytes] = OrderedDict()
+        self._open_size = 0
         self._newest = Row(0)
 
     def take(self, start: int, stop: int, size: int, keys: Keys, number: int) -> None:
@@ -113,8 +115,9 @@ class PlainStream(ByteStream):
             opened = b"" if keys is None else keys.open(record, self._numbers[at]) or b""
             found = opened[: self._sizes[at]]            # without type and padding of TLS 1.3
             self._opened[at] = found
-            if len(self._opened) > _OPEN:
-                self._opened.popitem(last=False)
+            self._open_size += len(found) + _RECORD
+            while self._open_size > _OPEN:
+                self._open_size -= len(self._opened.popitem(last=False)[1]) + _RECORD
         return found
 
 

@@ -7,10 +7,10 @@ comes out to packets: rows, times, and a line of text for each packet. It knows 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -40,6 +40,8 @@ _OTHERS = 8              # so many of them,
 _OPENING = 8             # and so many of their first bytes
 _PARTS = 3               # records of one packet that `info` spells out
 _ASKED = 4               # ranges of bytes whose packets are kept
+_MADE = 8                # things that are kept for the other packets of a record
+T = TypeVar("T")
 
 
 def by_place(one: Finding) -> tuple[int, int, int]:
@@ -85,8 +87,8 @@ class Application:
         self._ranges: tuple[int, int, int, list[tuple[int, int]]] = (-1, -1, -1, [])
         # Rows that were asked for last: of which direction, its bytes, and how many it had.
         self._brought: dict[tuple[int, int, int, int], tuple[Row, ...]] = {}
-        # What packets say that go on with a record or message: among how many packets, its layer and number.
-        self._going_on: dict[tuple[int, int, int], str] = {}
+        # What is told at each packet of a record or message: among how many packets, and by what it is known.
+        self._made: dict[tuple[Hashable, ...], Any] = {}
         self.answers = Answers(trace, flow)
         self.update()
 
@@ -434,12 +436,16 @@ class Application:
 
     def _goes_on(self, layer: Layer, number: int, words: Callable[[], str]) -> str:
         """What each packet says that goes on with a record or message: made once for all of them."""
-        key = self._packets, id(layer), number
-        if key not in self._going_on:
-            if len(self._going_on) >= _PARTS:
-                self._going_on.clear()
-            self._going_on[key] = words()
-        return self._going_on[key]
+        return self.once(("words", id(layer), number), words)
+
+    def once(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+        """What is told at each packet of a record or message, made once for all of them; until more comes."""
+        key = self._packets, *key
+        made: T = self._made.pop(key) if key in self._made else make()
+        self._made[key] = made                 # who was asked for last stands last
+        if len(self._made) > _MADE:
+            del self._made[next(iter(self._made))]
+        return made
 
     def _starts(self, layer: Layer, position: int, row: Row) -> bool:
         record = layer.decoder.records[position]

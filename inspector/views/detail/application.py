@@ -6,7 +6,8 @@ lies in other packets has no bytes here (start == stop) and says where it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from inspector.model.language import Sentence, sentence, verbatim
 from inspector.model.packets import Row, packet_number
 from inspector.protocols.api import Part
 from inspector.trace.application.answers import wait_of
-from inspector.trace.application.application import Carried
+from inspector.trace.application.application import Application, Carried
 from inspector.views.conversation.waits import wait_text
+from inspector.views.detail.laid import Laid
 from inspector.wire.dissection.field import Field
 from inspector.wire.text import escaped
 
@@ -36,7 +38,7 @@ def application_fields(trace: Trace, row: Row) -> tuple[Field, ...]:
     if here is None:
         return ()
     place, carried = _Place(trace, flow, row, here), iter(application.carried(row))
-    fields = [_record(one, place, _waited(trace, one, stream)) for one in islice(carried, _MOST)]
+    fields = [_record(one, place, _laid(trace, application, one, place)) for one in islice(carried, _MOST)]
     more = sum(1 for _ in carried)
     if more:
         fields.append(Field("", verbatim("…"), sentence("and {count:,} more records, not shown", count=more),
@@ -71,6 +73,13 @@ class _Place:
         shift = self.payload - self.here[0]
         return min(first + shift, self.captured), min(last + shift, self.captured)
 
+    def within(self, sent: ByteStream) -> tuple[int, int]:
+        """The bytes that the packet brings of a stream: of the connection's, or of one inside of it."""
+        if sent is self.stream:
+            return self.here
+        ranges = sent.ranges_of(self.row)
+        return (ranges[0][0], ranges[-1][1]) if ranges else (0, 0)
+
     def elsewhere(self, start: int, stop: int) -> Sentence | None:
         """Where the bytes that are not in this packet are: "continues in packet 12"."""
         begins = start < self.here[0] and start < stop
@@ -97,15 +106,28 @@ def _waited(trace: Trace, one: Carried, stream: int) -> list[Part]:
     return [Part(f"{one.layer.protocol.name}.time", "Came", text, one.record.start, one.record.stop)]
 
 
-def _record(one: Carried, place: _Place, waited: list[Part]) -> Field:
-    """The subtree of one record: the fields of the table that have a label, and the parts beyond it."""
-    protocol, decoder, _ = one.layer
-    record = one.record
-    parts = [*waited, *_labelled(one), *decoder.parts(record)]
-    title, text = decoder.heading(record)
-    sent = one.layer.streams[record.direction]
-    children = tuple(_field(part, place, sent) for part in parts)
-    return place.field(protocol.name, title, text, *sent.wire(record.start, record.stop), children)
+def _laid(trace: Trace, application: Application, one: Carried, place: _Place) -> Laid:
+    """A record laid out; once for all of its packets, where it has several."""
+    make = partial(_lay_out, trace, one, int(trace.index.stream[place.row]))
+    first, last = place.within(one.layer.streams[one.record.direction])
+    if first <= one.record.start and one.record.stop <= last:
+        return make()
+    return application.once(("laid", id(one.layer), one.position, len(trace.calls)), make)
+
+
+def _lay_out(trace: Trace, one: Carried, stream: int) -> Laid:
+    """The fields of the table that have a label, and the parts beyond it."""
+    decoder, record = one.layer.decoder, one.record
+    parts = [*_waited(trace, one, stream), *_labelled(one), *decoder.parts(record)]
+    return Laid(*decoder.heading(record), parts)
+
+
+def _record(one: Carried, place: _Place, laid: Laid) -> Field:
+    """The subtree of one record, as packet `place` shows it."""
+    record, sent = one.record, one.layer.streams[one.record.direction]
+    children = _fields(laid.parts, laid, place, sent)
+    return place.field(one.layer.protocol.name, laid.title, laid.text, *sent.wire(record.start, record.stop),
+                       children)
 
 
 def _labelled(one: Carried) -> Iterator[Part]:
@@ -123,8 +145,19 @@ def _text(value: Any) -> str:
     return escaped(value if isinstance(value, str | bytes) else str(value), _LONGEST)
 
 
-def _field(part: Part, place: _Place, sent: ByteStream) -> Field:
-    children = tuple(_field(child, place, sent) for child in part.children)
+def _fields(parts: Sequence[Part], laid: Laid, place: _Place, sent: ByteStream) -> tuple[Field, ...]:
+    """The fields of one level: those with bytes in the packet, some of the others, and how many there are."""
+    shown, left, here = laid.chosen(parts, *place.within(sent))
+    fields = tuple(_field(part, laid, place, sent) for part in shown)
+    if not left:
+        return fields
+    more = (sentence("and {count:,} more, not shown", count=left) if here
+            else sentence("and {count:,} more in other packets, not shown", count=left))
+    return (*fields, Field("", verbatim("…"), more, 0, 0))
+
+
+def _field(part: Part, laid: Laid, place: _Place, sent: ByteStream) -> Field:
+    children = _fields(part.children, laid, place, sent) if part.children else ()
     start, stop = sent.wire(part.start, part.stop) if part.stop > part.start else (part.start, part.start)
     field = place.field(part.name, part.label, part.value, start, stop, children)
     return field._replace(bit_start=part.bit_start, bit_stop=part.bit_stop)

@@ -31,7 +31,8 @@ Gather = Callable[[Int64s, Int64s, Int64s], bytes]
 
 _MANY = 8192           # bytes from which a read goes by columns
 ENDS = 256             # segments at the start whose ends are told
-_LITTLE = 64           # bytes of a little piece
+_LITTLE = 64           # bytes of a little piece; who reads several gets them out of so many
+_AHEAD = _MANY
 _SEVERAL = 8           # segments of a run from which on columns are faster
 _HEAD = 2048           # bytes at the start that are kept: many look at them to tell what it is,
 SAMPLE = 1 << 16       # and while they do so that many, or so many
@@ -365,7 +366,7 @@ class ByteStream(Segments):
         last, self._last = self._last, end
         if not last <= start <= last + _LITTLE or self._gather is None:
             return self._read(start, end)
-        data = self._read(start, start + _MANY)
+        data = self._read(start, start + _AHEAD)
         self._on = self.captured, start, data
         return data[: end - start]
 

@@ -57,9 +57,9 @@ def _answer(number: int, more: bytes = b"", ends: int = _END_STREAM) -> bytes:
     return _frame(_HEADERS, ends | _END_HEADERS, 2 * number + 1, _ANSWER + more)
 
 
-def _http2(turns: Iterable[Turn]) -> bytes:
+def _http2(turns: Iterable[Turn], each: int = 1400) -> bytes:
     settings = _frame(_SETTINGS, 0, 0)
-    return _talk(80, [(CLIENT, _PREFACE + settings), (SERVER, settings), *turns])
+    return _talk(80, [(CLIENT, _PREFACE + settings), (SERVER, settings), *turns], each)
 
 
 def _named(number: int, indexed: bool = False) -> bytes:
@@ -100,7 +100,7 @@ def http2_frames_of_messages_that_mingle(size: int) -> bytes:
 
 
 def http2_fields_of_a_header_block(size: int) -> bytes:
-    return _http2([(CLIENT, _ask(0, b"".join(map(_named, range(size))))), (SERVER, _answer(0))])
+    return _http2([(CLIENT, _ask(0, b"".join(map(_named, range(size))))), (SERVER, _answer(0))], 100)
 
 
 def http2_frames_of_a_header_block(size: int) -> bytes:
@@ -259,7 +259,7 @@ def postgresql_queries_in_turn(size: int) -> bytes:
 
 def postgresql_queries_at_once(size: int) -> bytes:
     queries = b"".join(map(_query, range(size)))
-    return _postgresql([(CLIENT, queries), (SERVER, (_COLUMNS + _ROW + _DONE) * size)])
+    return _postgresql([(CLIENT, queries), (SERVER, (_COLUMNS + _ROW + _DONE) * size)], 100)
 
 
 def postgresql_rows_of_an_answer(size: int) -> bytes:
@@ -286,7 +286,7 @@ def postgresql_notices(size: int) -> bytes:
 def postgresql_pieces_of_a_copy(size: int) -> bytes:
     copied = _pg(b"d", b"a\tb\n") * size + _pg(b"c")
     asked = [(CLIENT, _query(0)), (SERVER, _pg(b"G", b"\0\0\0"))]
-    return _postgresql([*asked, (CLIENT, copied), (SERVER, _DONE)])
+    return _postgresql([*asked, (CLIENT, copied), (SERVER, _DONE)], 100)
 
 
 # MySQL

@@ -8,11 +8,13 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.command import CommandInput, CommandList, CommandPalette
+from textual.strip import Strip
 from textual.widgets.option_list import Option
 
 from inspector.model.language import marked, tr
 from inspector.tui.widgets.base import TextInput
 from inspector.tui.widgets.leaving import LeavesQuietly
+from inspector.tui.widgets.painter import legible_strip
 
 # What Textual's own commands say, which it says in English.
 TEXTUALS = (
@@ -28,6 +30,13 @@ class PaletteInput(CommandInput, TextInput):
     """Its line, which shows and takes what all our lines do."""
 
 
+class PaletteList(CommandList):
+    """Its commands, whose words can be read in every theme."""
+
+    def render_line(self, y: int) -> Strip:
+        return legible_strip(super().render_line(y))
+
+
 class Palette(CommandPalette, LeavesQuietly):
     """Its search goes on in a worker and in timers, which may outlast it."""
 
@@ -36,8 +45,10 @@ class Palette(CommandPalette, LeavesQuietly):
 
     def compose(self) -> ComposeResult:
         for widget in super().compose():
-            own = isinstance(widget, CommandInput)
-            yield PaletteInput(placeholder=self._placeholder, select_on_focus=False) if own else widget
+            if isinstance(widget, CommandInput):
+                yield PaletteInput(placeholder=self._placeholder, select_on_focus=False)
+            else:
+                yield PaletteList() if isinstance(widget, CommandList) else widget
 
     def _start_no_matches_countdown(self, search_value: str) -> None:
         """Say in a moment that nothing was found, in the language of the screens."""

@@ -15,11 +15,12 @@ from textual.containers import ScrollableContainer
 from textual.content import Content
 from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
+from textual.strip import Strip
 from textual.widgets import Input, OptionList, Static
 
 from inspector.model.language import recognised
 from inspector.tui.widgets.leaving import LeavesQuietly
-from inspector.tui.widgets.painter import PAINTS, Painter
+from inspector.tui.widgets.painter import PAINTS, Painter, legible_strip
 from inspector.views.line.spans import cell_width
 from inspector.views.line.wrap import folded
 from inspector.wire.text import escaped
@@ -159,13 +160,22 @@ class TextInput(Input, inherit_bindings=False):
 
 
 class Options(OptionList, inherit_bindings=False):
-    """A list of options."""
+    """A list of options, whose words can be read in every theme: also on the line that is chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = _with_ids(OptionList.BINDINGS, "options")
 
+    def render_line(self, y: int) -> Strip:
+        return legible_strip(super().render_line(y))
+
 
 class Prose(Static):
-    """A text of several lines: Chinese is broken between its signs, which Textual does at blanks alone."""
+    """A text of several lines: Chinese is broken between its signs, which Textual does at blanks alone.
+
+    Its words can be read in every theme.
+    """
+
+    def render_line(self, y: int) -> Strip:
+        return legible_strip(super().render_line(y))
 
     def _folded(self, width: int) -> Content:
         content = self.content if isinstance(self.content, Content) else Content(str(self.content))

@@ -7,6 +7,7 @@ lays them over its own background. (As components of every widget they would cos
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Self, get_args
 
 from rich.segment import Segment
@@ -49,6 +50,21 @@ def legible(colour: Color, background: Color) -> Color:
     if colour.ansi is not None or background.ansi is not None:
         return colour          # the terminal's own colours: nobody knows what they are
     return _away(colour, background, LEAST_CONTRAST)
+
+
+def legible_strip(strip: Strip) -> Strip:
+    """A line of Textual's own with inks that can be read on what is below them, whatever the theme."""
+    segments = [segment if segment.style is None or not segment.text.strip()
+                else Segment(segment.text, _legible_style(segment.style)) for segment in strip]
+    return Strip(segments, strip.cell_length)
+
+
+@lru_cache(256)
+def _legible_style(style: RichStyle) -> RichStyle:
+    if style.color is None or style.bgcolor is None:
+        return style
+    ground = Color.from_rich_color(style.bgcolor)
+    return style + RichStyle(color=legible(Color.from_rich_color(style.color), ground).rich_color)
 
 
 def standing_out(colour: Color, ground: Color) -> Color:

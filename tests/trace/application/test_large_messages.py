@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from inspector.cli.exports import export_of
+from inspector.model.language import said
 from inspector.model.packets import Row
 from inspector.protocols.websocket.frame import TEXT, encode
 from inspector.trace.filter.filter import Filter
@@ -218,3 +219,22 @@ def test_a_search_counts_what_it_did_not_look_at(size: int, tmp_path: Path) -> N
         assert (messages.count, messages.searched_in_part) == ((1, 0) if size == 1000 else (0, 1))
         messages.choose()
         assert messages.searched_in_part == 0
+
+
+def test_a_packet_of_a_large_message_shows_what_lies_in_it_and_how_much_lies_elsewhere(
+    tmp_path: Path
+) -> None:
+    """Redis values of four bytes each, in segments that hold five of them and a part of the next."""
+    value = b"*200\r\n" + b"".join(b":%03d\r\n" % number for number in range(200))
+    pieces = [(SERVER, value[at : at + 33]) for at in range(0, len(value), 33)]
+    with trace_of(tmp_path / "x.pcapng", [(CLIENT, b"*1\r\n$4\r\nPING\r\n"), *pieces], 6379) as trace:
+        (field,) = application_fields(trace, Row(14))
+        array = next(one for one in field.children if one.name == "resp.array")
+        *shown, more = array.children
+        here = [one for one in shown if one.start < one.stop]
+        assert [said(one.value).partition("  ")[0] for one in here] == [
+            f"(integer) {number:03d}" for number in range(54, 60)]
+        for number, one in enumerate(shown[:16]):
+            first = 5 + (6 + 6 * number) // 33
+            assert said(one.value).startswith(f"(integer) {number:03d}  (begins in packet {first}")
+        assert more.value == "and 178 more in other packets, not shown" and len(shown) == 16 + 6

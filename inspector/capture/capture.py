@@ -18,6 +18,7 @@ from inspector.capture.packet_socket import ANY, Counts, open_everywhere, open_p
 from inspector.capture.receive import Receiver
 from inspector.capture.ring import BLOCKS, Ring
 from inspector.capture.writer import TraceWriter
+from inspector.model.memory import NO_MEMORY_TO_CAPTURE, is_lack_of_memory
 from inspector.wire.journal import Record
 
 if TYPE_CHECKING:
@@ -105,13 +106,16 @@ class Capture:
         try:
             from inspector.capture.sniffer import Sniffer  # scapy, while this socket captures already
 
-            self._sniffer = Sniffer(self._source, self.writer, self._nudge, self._broke)
-            self._sniffer.start()
+            sniffer = Sniffer(self._source, self.writer, self._nudge, self._broke)
+            sniffer.start()
+            self._sniffer = sniffer                        # which can be stopped, now that its thread runs
         except Exception as error:
             self._broke(error)
 
     def _broke(self, error: Exception) -> None:
         if isinstance(error, OSError):
             self._failed(f"The trace could not be written: {error.strerror or error}.")
+        elif is_lack_of_memory(error):
+            self._failed(NO_MEMORY_TO_CAPTURE)
         else:
             self._failed(f"The capture broke: {error!r}.")

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import signal
 from collections.abc import Callable
 from types import FrameType
 
 from inspector.cli.output import OutputError, give_up_output, notice
+from inspector.model.memory import NO_MEMORY, NO_MEMORY_TO_CAPTURE, is_lack_of_memory, memory_remedy
 
 DONE, NO, USAGE, MISSING, UNREADABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
 
 # Signals that end a process which does not ask for them; it would leave its temporary folders behind.
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM,
           signal.SIGXCPU)  # fmt: skip
-
-
-# Where memory ends, the dynamic linker says the first, Python itself the second.
-_NO_ROOM = "failed to map segment", "error return without exception set"
 
 # What the system may have none of, whatever the user wrote; and what gives more, where a command does.
 _LACKING: dict[int, str | None] = {
@@ -63,9 +59,8 @@ def lacking(error: OSError) -> CommandError:
 
 def out_of_memory() -> CommandError:
     """The error where this process gets no more memory."""
-    bounded = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
-    return CommandError("There is no more memory for this: part of it may have been done.", MISSING,
-                        "ulimit -v unlimited" if bounded else None)
+    return CommandError(NO_MEMORY, MISSING,
+                        memory_remedy() or None)
 
 
 class Terminated(BaseException):
@@ -106,6 +101,12 @@ def _told(error: CommandError) -> int:
     return error.status
 
 
+def notice_remedy(broken: str) -> None:
+    """Say what mends a capture that broke, where that is known."""
+    if broken == NO_MEMORY_TO_CAPTURE and (remedy := memory_remedy()):
+        notice(f"This mends it: {remedy}")
+
+
 def ended(action: Callable[[], int]) -> int:
     """Run `action` and return its exit status; errors become a sentence, never a traceback."""
     try:
@@ -116,12 +117,10 @@ def ended(action: Callable[[], int]) -> int:
         if error.errno not in _LACKING:
             raise
         return _told(lacking(error))
-    except MemoryError as error:
-        error.__traceback__ = None     # what all those calls hold is free for saying so
-        return _told(out_of_memory())
-    except (ImportError, SystemError) as error:    # a library for which there was no room; or for the error
-        if not any(words in str(error) for words in _NO_ROOM):
+    except (MemoryError, RuntimeError, ImportError, SystemError) as error:
+        if not is_lack_of_memory(error):
             raise
+        error.__traceback__ = None     # what all those calls hold is free for saying so
         return _told(out_of_memory())
     except KeyboardInterrupt:
         notice("Interrupted.")

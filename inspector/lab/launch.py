@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -25,12 +26,14 @@ from inspector.lab.programs import own
 from inspector.lab.programs.tracer import strace
 from inspector.lab.summary import Refusal, Summary, from_line
 from inspector.model.commands import Command, to_line
+from inspector.model.memory import NO_MEMORY_TO_CAPTURE, memory_remedy, tells_lack_of_memory
 from inspector.model.wiring import Wiring
 from inspector.wire.text import escaped
 
 READY_WITHIN = 20.0                # seconds
 CLOSE_WITHIN = 6.0
 _MODES = {b"l": "lab", b"h": "host"}
+_CRASHES = signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS       # allocators end a process so, too
 
 
 class Agent:
@@ -129,10 +132,15 @@ class Agent:
         if isinstance(last, Refusal):
             return LabError(last.sentence, last.remedy)
         if last is not None and last.broken:
-            return LabError(last.broken)
+            return LabError(last.broken, memory_remedy() if last.broken == NO_MEMORY_TO_CAPTURE else "")
         how = f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
         lines = self._lines() if last is None else []
-        return LabError(f"The agent {how}" + (f": {escaped(lines[-1].strip(), 300)}" if lines else "."))
+        words = f": {escaped(lines[-1].strip(), 300)}" if lines else "."
+        if any(map(tells_lack_of_memory, lines)):
+            return LabError(f"The agent {how}, for lack of memory{words}", memory_remedy())
+        if -status in _CRASHES and memory_remedy():
+            return LabError(f"The agent {how}, perhaps for lack of memory{words}", memory_remedy())
+        return LabError(f"The agent {how}{words}")
 
     def _last_line(self) -> Summary | Refusal | None:
         """What it said at its end; None where it ended in another way."""

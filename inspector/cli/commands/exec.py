@@ -20,7 +20,7 @@ import click
 
 from inspector.cli.commands.decode import decode_file
 from inspector.cli.commands.record import recorded
-from inspector.cli.errors import MISSING, USAGE, CommandError
+from inspector.cli.errors import MISSING, USAGE, CommandError, notice_remedy
 from inspector.cli.exports import LISTED, Export
 from inspector.cli.options.checks import CheckOptions, check_file, check_options
 from inspector.cli.options.outside import outside_options
@@ -111,6 +111,7 @@ def command(
         file.restore()
         if outcome.broken and (save is None or what is not None):     # else it is told with how much there is
             notice(outcome.broken)
+        notice_remedy(outcome.broken)
         shown = bool(checks) or join or outcome.ended_by != 0
         _show(file, outcome, what, saved=save is not None, shown=shown)
         for sentence in missed(file.path, outside=outside.net):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.errors import MISSING, USAGE, CommandError, unwritable
+from inspector.cli.errors import MISSING, USAGE, CommandError, notice_remedy, unwritable
 from inspector.cli.options.capture import capture_options, require_filter
 from inspector.cli.options.checks import CheckOptions, check_file, check_options
 from inspector.cli.options.shared import OUTPUT, OVERWRITE, PORT, WithProgram, reading_options
@@ -71,6 +71,7 @@ def command(
         secrets.keep(file.path)
         file.restore()
         notice(outcome.sentence)
+        notice_remedy(outcome.broken)
         status = check_file(file.path, checks, stdout_taken=False, ended_early=bool(outcome.broken))
     return outcome.status or (MISSING if outcome.broken else status)
 

@@ -71,10 +71,12 @@ class Stage:
                 return
 
     def turn(self) -> None:
-        """Read on, and do what is due."""
+        """Read on, and do what is due. LabError where the lab broke: that is no fault of the lesson."""
         if self.player.wants is not None:
             self._begin(self.player.wants)
         if self._trace is not None and self._agent is not None:
+            if (failure := self._agent.failure()) is not None:
+                raise failure
             self._trace.refresh()
             for command in self.player.advance():
                 self._agent.send(command)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import resource
 
+from inspector.model.language import marked
+
 NO_MEMORY = "There is no more memory for this: part of it may have been done."
-NO_MEMORY_TO_CAPTURE = "The capture broke: there is no more memory for it."
+NO_MEMORY_TO_CAPTURE = marked("The capture broke: there is no more memory for it.")
 # Python of a thread, the dynamic linker, Python of an error for which it had no room, numpy, allocators.
 _SIGNS = ("can't start new thread", "failed to map segment", "error return without exception set",
           "Unable to allocate", "bad_alloc", "annot allocate memory", "ut of memory")  # fmt: skip

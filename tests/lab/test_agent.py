@@ -215,6 +215,34 @@ pathlib.Path({str(over)!r}).touch()
     assert read_trace(path).dropped == 0 and read_trace(path).rest == 0
 
 
+@sweep("role", ["server", "client"], lambda role: role == "server")
+def test_an_endpoint_that_is_stopped_goes_on_where_it_stood(role: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.pcapng"
+    with start_agent(path) as agent:
+        agent.send(STAYS)
+        wait_until(lambda: done("accept", path), "the connection")
+        endpoint = next(call.pid for call in read_trace(path).calls if call.role == role)
+        os.kill(endpoint, signal.SIGSTOP)
+        agent.send(Send(Message(b"while one end stands still")))
+        agent.send(Stop())
+        assert all(event.kind != "session-ended" for event in read_trace(path).events)
+        os.kill(endpoint, signal.SIGCONT)
+        wait_for_event(agent, path, "session-ended")
+    assert read_trace(path).fact("session-ended", "ok") == "true"
+
+
+def test_an_endpoint_that_is_stopped_outlives_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "t.pcapng"
+    with start_agent(path) as agent:
+        network = network_of(agent)
+        agent.send(STAYS)
+        wait_until(lambda: done("accept", path), "the connection")
+        for pid in {call.pid for call in read_trace(path).calls}:
+            os.kill(pid, signal.SIGSTOP)
+    wait_until_gone(network)
+    assert read_trace(path).rest == 0
+
+
 @pytest.mark.quick
 def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
     agent = start_agent(tmp_path / "t.pcapng")

@@ -607,6 +607,39 @@ done:
 
 /* --- bytes and texts ------------------------------------------------------------------------------ */
 
+/* A list of what `make` gives one after the other; NULL where it gives none, with an exception. */
+static PyObject *
+list_of(Py_ssize_t count, PyObject *(*make)(void *, Py_ssize_t), void *from)
+{
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
+        PyObject *one = make(from, i);
+        if (one == NULL || PyList_SetItem(list, i, one) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+typedef struct {
+    const char *data;
+    Py_ssize_t size;
+    const int64_t *starts, *lengths;
+} Places;
+
+static PyObject *
+piece_of(void *from, Py_ssize_t i)
+{
+    const Places *places = from;
+    int64_t start = places->starts[i], length = places->lengths[i];
+    if (start < 0 || length < 0) {
+        PyErr_SetString(PyExc_ValueError, "a place does not lie within the data");
+        return NULL;
+    }
+    int64_t left = start < places->size ? places->size - start : 0;
+    Py_ssize_t size = (Py_ssize_t)(length < left ? length : left);
+    return PyBytes_FromStringAndSize(size ? places->data + start : NULL, size);
+}
+
 PyDoc_STRVAR(pieces_doc,
 "pieces(data, (starts, lengths))\n"
 "The bytes of many places, each by itself; fewer where the data end before.");
@@ -615,30 +648,16 @@ static PyObject *
 pieces(PyObject *Py_UNUSED(module), PyObject *args)
 {
     Py_buffer data;
-    PyObject *places, *result = NULL;
+    PyObject *arrays, *result = NULL;
     Columns columns = {.count = 0};
 
-    if (!PyArg_ParseTuple(args, "y*O", &data, &places))
+    if (!PyArg_ParseTuple(args, "y*O", &data, &arrays))
         return NULL;
-    Py_ssize_t count = length_of(places, 0);
-    if (count < 0 || open_columns(&columns, places, "88", count, 0) < 0 || (result = PyList_New(count)) == NULL)
-        goto done;
-    const int64_t *starts = columns.view[0].buf, *lengths = columns.view[1].buf;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        if (starts[i] < 0 || lengths[i] < 0) {
-            PyErr_SetString(PyExc_ValueError, "a place does not lie within the data");
-            Py_CLEAR(result);
-            goto done;
-        }
-        int64_t left = starts[i] < data.len ? data.len - starts[i] : 0;
-        Py_ssize_t size = (Py_ssize_t)(lengths[i] < left ? lengths[i] : left);
-        PyObject *piece = PyBytes_FromStringAndSize(size ? (const char *)data.buf + starts[i] : NULL, size);
-        if (piece == NULL || PyList_SetItem(result, i, piece) < 0) {
-            Py_CLEAR(result);
-            goto done;
-        }
+    Py_ssize_t count = length_of(arrays, 0);
+    if (count >= 0 && open_columns(&columns, arrays, "88", count, 0) == 0) {
+        Places places = {data.buf, data.len, columns.view[0].buf, columns.view[1].buf};
+        result = list_of(count, piece_of, &places);
     }
-done:
     release(&columns);
     PyBuffer_Release(&data);
     return result;
@@ -759,6 +778,23 @@ append_part(Line *line, const Part *part, Py_ssize_t i)
     }
 }
 
+typedef struct {
+    const Part *parts;
+    Py_ssize_t count;
+    Line line;                           /* used again by each */
+} Lines;
+
+static PyObject *
+line_of(void *from, Py_ssize_t i)
+{
+    Lines *lines = from;
+    lines->line.size = 0;
+    for (Py_ssize_t part = 0; part < lines->count; part++)
+        if (append_part(&lines->line, &lines->parts[part], i) < 0)
+            return NULL;
+    return PyUnicode_FromStringAndSize(lines->line.data, (Py_ssize_t)lines->line.size);
+}
+
 PyDoc_STRVAR(lines_doc,
 "lines(count, parts)\n"
 "So many texts, each of the same parts: see inspector/views/json/lines.py.");
@@ -770,35 +806,20 @@ lines(PyObject *Py_UNUSED(module), PyObject *args)
     PyObject *given, *result = NULL;
     Columns columns = {.count = 0};
     Part parts[MOST_PARTS] = {{0}};
-    Line line = {NULL, 0, 0};
 
     if (!PyArg_ParseTuple(args, "nO!", &count, &PyTuple_Type, &given))
         return NULL;
-    Py_ssize_t many = PyTuple_Size(given);
-    if (count < 0 || many > MOST_PARTS) {
+    Lines lines = {parts, PyTuple_Size(given), {NULL, 0, 0}};
+    if (count < 0 || lines.count > MOST_PARTS) {
         PyErr_SetString(PyExc_ValueError, "these are too many parts");
         return NULL;
     }
-    for (Py_ssize_t part = 0; part < many; part++)
+    for (Py_ssize_t part = 0; part < lines.count; part++)
         if (open_part(PyTuple_GetItem(given, part), count, &parts[part], &columns) < 0)
             goto done;
-    if ((result = PyList_New(count)) == NULL)
-        goto done;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *text = NULL;
-        line.size = 0;
-        for (Py_ssize_t part = 0; part < many; part++)
-            if (append_part(&line, &parts[part], i) < 0)
-                goto failed;
-        text = PyUnicode_FromStringAndSize(line.data, (Py_ssize_t)line.size);
-        if (text == NULL || PyList_SetItem(result, i, text) < 0)
-            goto failed;
-    }
-    goto done;
-failed:
-    Py_CLEAR(result);
+    result = list_of(count, line_of, &lines);
 done:
-    PyMem_Free(line.data);
+    PyMem_Free(lines.line.data);
     release(&columns);
     return result;
 }

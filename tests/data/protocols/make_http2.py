@@ -1,6 +1,6 @@
 """Makes http2.pcapng: what nghttp, curl, h2load and gRPC say to real servers, in a private network.
 
-    python tests/data/protocols/make_http2.py          (nghttp2's programs, curl; grpcio where PLAYER has it)
+    python -m tests.data.protocols.make_http2          (nghttp2's programs, curl; grpcio where PLAYER has it)
 
 It records itself in the lab. The conversations: prior knowledge with a pushed file, eight
 streams at once, a large upload; gRPC's four kinds of calls, large, compressed, failing, out of time.
@@ -9,7 +9,6 @@ streams at once, a large upload; gRPC's four kinds of calls, large, compressed, 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from concurrent import futures
 from pathlib import Path
 from typing import Any
+
+from tests.data.protocols.recording import recorded
 
 CAPTURE = Path(__file__).with_name("http2.pcapng")
 HTTP, GRPC = 8080, 50051
@@ -98,16 +99,5 @@ def calls() -> None:
     server.stop(0).wait()
 
 
-def main() -> None:
-    player = os.environ.get("PLAYER", sys.executable)
-    command = [sys.executable, "-m", "inspector", "record", "-o", str(CAPTURE), "--lab", "--", player,
-               __file__, "play"]
-    CAPTURE.unlink(missing_ok=True)
-    subprocess.run(command, check=True)
-    data = CAPTURE.read_bytes()
-    CAPTURE.write_bytes(re.sub(rb"Linux \d[\x20-\x7e]*", lambda found: b"Linux".ljust(len(found[0])), data))
-    CAPTURE.chmod(0o644)
-
-
 if __name__ == "__main__":
-    play() if sys.argv[1:] == ["play"] else main()
+    play() if sys.argv[1:] == ["play"] else recorded(CAPTURE, player=os.environ.get("PLAYER", sys.executable))

@@ -1,6 +1,6 @@
 """Makes mqtt.pcapng: what mosquitto's clients and plain sockets say to mosquitto, in a private network.
 
-    python tests/data/protocols/make_mqtt.py
+    python -m tests.data.protocols.make_mqtt
 
 It records itself in the lab (mosquitto, mosquitto_pub and mosquitto_sub are needed). The conversations: a
 subscriber and publishers of QoS 0, 1 and 2 in 3.1.1 and 5, a will, a topic alias, pings, a refused password.
@@ -8,13 +8,14 @@ subscriber and publishers of QoS 0, 1 and 2 in 3.1.1 and 5, a will, a topic alia
 
 from __future__ import annotations
 
-import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from tests.data.protocols.recording import recorded
 
 CAPTURE = Path(__file__).with_name("mqtt.pcapng")
 OPEN, CLOSED = 1883, 1884
@@ -90,15 +91,5 @@ def by_hand() -> None:
     time.sleep(0.3)
 
 
-def main() -> None:
-    command = [sys.executable, "-m", "inspector", "record", "-o", str(CAPTURE), "--lab", "--", sys.executable,
-               __file__, "play"]
-    CAPTURE.unlink(missing_ok=True)
-    subprocess.run(command, check=True)
-    data = CAPTURE.read_bytes()
-    CAPTURE.write_bytes(re.sub(rb"Linux \d[\x20-\x7e]*", lambda found: b"Linux".ljust(len(found[0])), data))
-    CAPTURE.chmod(0o644)
-
-
 if __name__ == "__main__":
-    play() if sys.argv[1:] == ["play"] else main()
+    play() if sys.argv[1:] == ["play"] else recorded(CAPTURE)

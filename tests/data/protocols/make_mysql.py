@@ -1,6 +1,6 @@
 """Makes mysql.pcapng: what the command line client and PyMySQL say to a real MariaDB, in a private network.
 
-    python tests/data/protocols/make_mysql.py          (mariadb-server, mariadb-client)
+    python -m tests.data.protocols.make_mysql          (mariadb-server, mariadb-client)
 
 It records itself in the lab. The conversations: statements of each kind with their results, an error,
 a prepared statement, several results at once, a wrong password, a transaction that is left open.
@@ -8,12 +8,13 @@ a prepared statement, several results at once, a wrong password, a transaction t
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from tests.data.protocols.recording import recorded
 
 CAPTURE = Path(__file__).with_name("mysql.pcapng")
 PORT = 3306
@@ -65,15 +66,5 @@ def client(password: str, script: str) -> None:
     subprocess.run(command(password), input=script, text=True, check=False, capture_output=True)
 
 
-def main() -> None:
-    record = [sys.executable, "-m", "inspector", "record", "-o", str(CAPTURE), "--lab", "--", sys.executable,
-              __file__, "play"]
-    CAPTURE.unlink(missing_ok=True)
-    subprocess.run(record, check=True)
-    data = CAPTURE.read_bytes()
-    CAPTURE.write_bytes(re.sub(rb"Linux \d[\x20-\x7e]*", lambda found: b"Linux".ljust(len(found[0])), data))
-    CAPTURE.chmod(0o644)
-
-
 if __name__ == "__main__":
-    play() if sys.argv[1:] == ["play"] else main()
+    play() if sys.argv[1:] == ["play"] else recorded(CAPTURE)

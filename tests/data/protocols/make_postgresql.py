@@ -1,6 +1,6 @@
 """Makes postgresql.pcapng: what psql, pgbench and plain sockets say to PostgreSQL, in a private network.
 
-    python tests/data/protocols/make_postgresql.py
+    python -m tests.data.protocols.make_postgresql
 
 It records itself in the lab (no root is needed; PostgreSQL's server programs and psql are, PGBIN tells where
 they lie). The conversations: psql with every kind of statement, COPY both ways, a notification, errors, a
@@ -10,13 +10,14 @@ wrong database, pgbench's prepared statements, a pipeline, a flushed batch, a tr
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from tests.data.protocols.recording import recorded
 
 CAPTURE = Path(__file__).with_name("postgresql.pcapng")
 PORT = 5432
@@ -135,15 +136,5 @@ def extended() -> None:
     time.sleep(0.1)
 
 
-def main() -> None:
-    command = [sys.executable, "-m", "inspector", "record", "-o", str(CAPTURE), "--lab", "--", sys.executable,
-               __file__, "play"]
-    CAPTURE.unlink(missing_ok=True)
-    subprocess.run(command, check=True)
-    data = CAPTURE.read_bytes()
-    CAPTURE.write_bytes(re.sub(rb"Linux \d[\x20-\x7e]*", lambda found: b"Linux".ljust(len(found[0])), data))
-    CAPTURE.chmod(0o644)
-
-
 if __name__ == "__main__":
-    play() if sys.argv[1:] == ["play"] else main()
+    play() if sys.argv[1:] == ["play"] else recorded(CAPTURE)

@@ -1,6 +1,6 @@
 """Makes redis.pcapng: what redis-cli and plain sockets say to a real redis-server, in a private network.
 
-    python tests/data/protocols/make_redis.py
+    python -m tests.data.protocols.make_redis
 
 It records itself in the lab (no root is needed; redis-server and redis-cli are). The conversations: redis-cli
 in RESP2 and in RESP3, a pipeline with large strings, pub/sub in both versions, MONITOR, inline commands, a
@@ -9,7 +9,6 @@ client that is tracked, and one that breaks the protocol.
 
 from __future__ import annotations
 
-import re
 import socket
 import subprocess
 import sys
@@ -17,6 +16,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from tests.data.protocols.recording import recorded
 
 CAPTURE = Path(__file__).with_name("redis.pcapng")
 PORT = 6379
@@ -142,15 +143,5 @@ def oddities() -> None:
     broken.close()
 
 
-def main() -> None:
-    command = [sys.executable, "-m", "inspector", "record", "-o", str(CAPTURE), "--lab", "--", sys.executable,
-               __file__, "play"]
-    CAPTURE.unlink(missing_ok=True)
-    subprocess.run(command, check=True)
-    data = CAPTURE.read_bytes()
-    CAPTURE.write_bytes(re.sub(rb"Linux \d[\x20-\x7e]*", lambda found: b"Linux".ljust(len(found[0])), data))
-    CAPTURE.chmod(0o644)
-
-
 if __name__ == "__main__":
-    play() if sys.argv[1:] == ["play"] else main()
+    play() if sys.argv[1:] == ["play"] else recorded(CAPTURE)

@@ -1,6 +1,6 @@
 """Makes tls.pcapng: what curl, openssl and websockets say inside of TLS, with the secrets in the capture.
 
-    python tests/data/protocols/make_tls.py          (curl, openssl and nghttpd; websockets)
+    python -m tests.data.protocols.make_tls          (curl, openssl and nghttpd; websockets)
 
 It records itself in the lab. The conversations: HTTP by each cipher of TLS 1.3 and 1.2 that is read, HTTP/2,
 WebSocket, keys that are changed. The secrets come from SSLKEYLOGFILE, and stand in a block of the capture.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import ssl
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from inspector.wire import pcapng
+from tests.data.protocols.recording import keep, recorded
 
 CAPTURE = Path(__file__).with_name("tls.pcapng")
 HTTPS, H2, WSS, OPENSSL = 8443, 8444, 8445, 8446
@@ -110,17 +110,12 @@ def run(*command: str) -> None:
 
 def main() -> None:
     with tempfile.NamedTemporaryFile() as keylog:
-        command = [sys.executable, "-m", "inspector", "record", "-o", str(CAPTURE), "--lab", "--",
-                   sys.executable, __file__, "play", keylog.name]
-        CAPTURE.unlink(missing_ok=True)
-        subprocess.run(command, check=True)
+        recorded(CAPTURE, keylog.name)
         secrets = pcapng.decryption_secrets(keylog.read())
     data = CAPTURE.read_bytes()
     head = pcapng.block_at(data, 0, "<")
     assert head is not None
-    data = data[: head.end] + secrets + data[head.end :]
-    CAPTURE.write_bytes(re.sub(rb"Linux \d[\x20-\x7e]*", lambda found: b"Linux".ljust(len(found[0])), data))
-    CAPTURE.chmod(0o644)
+    keep(CAPTURE, data[: head.end] + secrets + data[head.end :])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ from tests.support.captures.application import first_messages
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "http2.pcapng"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PUSHED, GRPC = 0, 3
-
-
-@pytest.fixture(scope="module")
-def trace() -> Iterator[Trace]:
-    with Trace.open(CAPTURE) as opened:
-        opened.finish()
-        yield opened
 
 
 def lines(application: Application) -> list[str]:

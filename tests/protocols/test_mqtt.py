@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,6 @@ from tests.protocols.test_redis import Turn, talk
 
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "mqtt.pcapng"
 LISTENER, SECOND, THIRD, REFUSED, HAND = 0, 2, 3, 7, 8
-
-
-@pytest.fixture(scope="module")
-def trace() -> Iterator[Trace]:
-    with Trace.open(CAPTURE) as opened:
-        opened.finish()
-        yield opened
 
 
 def lines(application: Application) -> list[str]:

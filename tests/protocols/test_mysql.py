@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from tests.support.captures.application import first_messages
 
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "mysql.pcapng"
 STATEMENTS, REFUSED, LEFT, SEVERAL = range(4)
-
-
-@pytest.fixture(scope="module")
-def trace() -> Iterator[Trace]:
-    with Trace.open(CAPTURE) as opened:
-        opened.finish()
-        yield opened
 
 
 def lines(application: Application) -> list[str]:

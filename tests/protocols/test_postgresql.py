@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from tests.support.captures.application import first_messages
 
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "postgresql.pcapng"
 PSQL, SCRAM, WRONG_DATABASE, PREPARED, EXTENDED, LEFT = 2, 3, 5, 7, 8, 9
-
-
-@pytest.fixture(scope="module")
-def trace() -> Iterator[Trace]:
-    with Trace.open(CAPTURE) as opened:
-        opened.finish()
-        yield opened
 
 
 def lines(application: Application) -> list[str]:

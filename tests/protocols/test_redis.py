@@ -107,13 +107,6 @@ def field(application: Application, name: str, position: int) -> list[Any]:
 # --- real traffic --------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def trace() -> Any:
-    with Trace.open(CAPTURE) as opened:
-        opened.finish()
-        yield opened
-
-
 def connections(trace: Trace) -> list[Application]:
     return [trace.application(stream) for stream in range(len(trace.conversations("tcp")))]
 

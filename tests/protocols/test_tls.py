@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,13 +28,6 @@ from tests.support.captures.application import first_messages
 pytest.importorskip("cryptography")
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "tls.pcapng"
 HTTP2, WEBSOCKET, KEYS_CHANGED = 6, 7, 8
-
-
-@pytest.fixture(scope="module")
-def trace() -> Iterator[Trace]:
-    with Trace.open(CAPTURE) as opened:
-        opened.finish()
-        yield opened
 
 
 @pytest.mark.parametrize(("stream", "cipher"), list(enumerate((*MODERN, *CLASSIC))))

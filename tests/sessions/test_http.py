@@ -13,7 +13,7 @@ import pytest
 
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
-from tests.support.running.sessions import LIMIT, Endpoint, free_port, has_ipv6, session
+from tests.support.running.sessions import LIMIT, Endpoint, free_port, has_ipv6, led_server, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 
@@ -246,15 +246,8 @@ def test_the_client_is_understood_by_the_standard_library() -> None:
 
 
 def test_an_answer_that_is_no_http_fails() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        client = Endpoint("client", resolved(SessionSpec(kind="http", port=listener.getsockname()[1])))
-        try:
-            peer, _ = listener.accept()
-            with peer:
-                peer.sendall(b"220 mail.example ESMTP\r\n\r\n")
-                assert client.finish() == 1
-                assert client.failures()[0].startswith("The answer is no HTTP: ")
-        finally:
-            client.kill()
+    with led_server(kind="http") as (client, connected):
+        peer = connected()
+        peer.sendall(b"220 mail.example ESMTP\r\n\r\n")
+        assert client.finish() == 1
+        assert client.failures()[0].startswith("The answer is no HTTP: ")

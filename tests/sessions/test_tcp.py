@@ -9,7 +9,7 @@ import pytest
 
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
-from tests.support.running.sessions import Endpoint, Pair, free_port, has_ipv6, session
+from tests.support.running.sessions import Endpoint, Pair, free_port, has_ipv6, led_server, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 
@@ -136,49 +136,31 @@ def test_port_in_use_is_one_sentence(interactive: bool) -> None:
 
 
 def test_a_reset_nobody_asked_for_fails() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        client = Endpoint("client", resolved(SessionSpec(port=listener.getsockname()[1])))
-        try:
-            peer, _ = listener.accept()
-            peer.recv(100)
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            peer.close()
-            assert client.finish() == 1
-            assert client.failures() == ["The server reset the connection and did not answer."]
-        finally:
-            client.kill()
+    with led_server() as (client, connected):
+        peer = connected()
+        peer.recv(100)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        peer.close()
+        assert client.finish() == 1
+        assert client.failures() == ["The server reset the connection and did not answer."]
 
 
 def test_who_closes_before_the_answer_does_not_say_that_there_was_none() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        client = Endpoint("client", resolved(SessionSpec(port=listener.getsockname()[1], interactive=True)))
-        try:
-            peer, _ = listener.accept()
-            peer.recv(100)
-            client.do("close", to="client")
-            client.wait(lambda end: bool(end.events("note")))
-            assert [event.text for event in client.events("note")] == [
-                "The client closed the connection and did not wait for the server to answer."]
-            peer.close()
-        finally:
-            client.kill()
+    with led_server(interactive=True) as (client, connected):
+        peer = connected()
+        peer.recv(100)
+        client.do("close", to="client")
+        client.wait(lambda end: bool(end.events("note")))
+        assert [event.text for event in client.events("note")] == [
+            "The client closed the connection and did not wait for the server to answer."]
+        peer.close()
 
 
 def test_an_answer_that_does_not_come_is_a_timeout() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        client = Endpoint("client", resolved(SessionSpec(port=listener.getsockname()[1], timeout=0.2)))
-        try:
-            assert client.finish() == 1
-            assert client.failures() == ["The server did not answer within 0.2 seconds."]
-            assert client.names()[-1] == "close"
-        finally:
-            client.kill()
+    with led_server(timeout=0.2) as (client, _):
+        assert client.finish() == 1
+        assert client.failures() == ["The server did not answer within 0.2 seconds."]
+        assert client.names()[-1] == "close"
 
 
 def by_hand(**options: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from tests.support.running.lab import wait_until
-from tests.support.running.sessions import LIMIT, Endpoint, free_port, has_ipv6, session
+from tests.support.running.sessions import LIMIT, Endpoint, free_port, has_ipv6, led_server, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 EVERYTHING = ("text 你好", "hex:00ff", "binary:abc", "ping:are you there", "pong:unasked",
@@ -202,55 +202,33 @@ def test_the_library_understands_the_client(other: tuple[Server, list[object]], 
 ])  # fmt: skip
 def test_a_server_that_does_not_upgrade_fails_the_client(answer: bytes, told: str) -> None:
     """What the server answered is said, whatever the library takes for HTTP."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        client = Endpoint("client", resolved(SessionSpec(kind="websocket", port=listener.getsockname()[1])))
-        try:
-            peer, _ = listener.accept()
-            with peer:
-                peer.recv(65536)
-                peer.sendall(answer)
-                peer.shutdown(socket.SHUT_WR)
-                assert client.finish() == 1
-                assert f"The upgrade to WebSocket failed: the server {told}" in client.failures()[0]
-        finally:
-            client.kill()
+    with led_server(kind="websocket") as (client, connected):
+        peer = connected()
+        peer.recv(65536)
+        peer.sendall(answer)
+        peer.shutdown(socket.SHUT_WR)
+        assert client.finish() == 1
+        assert f"The upgrade to WebSocket failed: the server {told}" in client.failures()[0]
 
 
 def test_a_refusal_is_known_before_the_server_closes() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        client = Endpoint("client", resolved(SessionSpec(kind="websocket", port=listener.getsockname()[1])))
-        try:
-            peer, _ = listener.accept()
-            with peer:
-                peer.recv(65536)
-                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                assert client.finish() == 1               # while the connection stands
-                assert "answered HTTP/1.1 200 OK" in client.failures()[0]
-        finally:
-            client.kill()
+    with led_server(kind="websocket") as (client, connected):
+        peer = connected()
+        peer.recv(65536)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        assert client.finish() == 1               # while the connection stands
+        assert "answered HTTP/1.1 200 OK" in client.failures()[0]
 
 
 @pytest.mark.parametrize("closes", [True, False])
 def test_who_leads_by_hand_hears_once_of_a_refusal(closes: bool) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        spec = SessionSpec(kind="websocket", port=listener.getsockname()[1], interactive=True, messages=())
-        client = Endpoint("client", resolved(spec))
-        try:
-            peer, _ = listener.accept()
-            with peer:
-                peer.recv(65536)
-                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                if closes:
-                    peer.shutdown(socket.SHUT_WR)
-                client.wait(lambda end: len(end.events("note")) == 1)
-                assert "answered HTTP/1.1 200 OK" in str(client.events("note")[0])
-                client.wait(lambda end: len(end.calls("close" if closes else "shutdown")) == 1)
-                assert len(client.events("note")) == 1
-        finally:
-            client.kill()
+    with led_server(kind="websocket", interactive=True, messages=()) as (client, connected):
+        peer = connected()
+        peer.recv(65536)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        if closes:
+            peer.shutdown(socket.SHUT_WR)
+        client.wait(lambda end: len(end.events("note")) == 1)
+        assert "answered HTTP/1.1 200 OK" in str(client.events("note")[0])
+        client.wait(lambda end: len(end.calls("close" if closes else "shutdown")) == 1)
+        assert len(client.events("note")) == 1

@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from inspector.model.spec import SessionSpec
@@ -175,3 +175,14 @@ def session(**options: Any) -> Iterator[Pair]:
     finally:
         for endpoint in pair.endpoints:
             endpoint.kill()
+
+
+@contextmanager
+def led_server(**options: Any) -> Iterator[tuple[Endpoint, Callable[[], socket.socket]]]:
+    """A client of ours whose server the test leads: call for its connection."""
+    with socket.socket() as listener, ExitStack() as accepted:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        client = Endpoint("client", resolved(SessionSpec(port=listener.getsockname()[1], **options)))
+        accepted.callback(client.kill)
+        yield client, lambda: accepted.enter_context(listener.accept()[0])

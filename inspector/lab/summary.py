@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inspector.model.lines import line_of, read_line
+from inspector.lab.lines import line_of, read_line
 
 
 @dataclass(frozen=True, slots=True)

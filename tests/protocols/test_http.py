@@ -178,7 +178,7 @@ def test_what_an_answer_may_say_of_deflate(offer: str, answer: str, problem: str
 
 
 # An RFC with its section, where it has any; else a document by its name, and what part of it.
-CLAUSE = re.compile(r"RFC (768|\d+ §[A-Z0-9][\d.]*)|(?!RFC)\w+ .+")
+CLAUSE = re.compile(r"RFC (768|\d+ §[A-Z0-9][\d.]*)|\w+\(\d\)|(?!RFC)\w+ .+")      # or a page of the manual
 
 
 def test_the_register() -> None:

@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass
 from typing import get_args
 
-from inspector.model.lines import line_of, read_line
+from inspector.lab.lines import line_of, read_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,19 @@ def test_a_worker_that_took_a_socket_over_stands_on_the_servers_side(tmp_path: P
             assert {pid for pid, _, side in sides if side == LEFT} == {parent}
 
 
+# Programs that go on with calls when the one that was asked for has ended, faster than they are read.
+LEFT_BEHIND = "import socket\nwhile True: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()"
+STARTS_THEM = 'for each in 1 2 3 4 5 6; do "$0" -c "$1" & done; sleep 0.7'
+
+
+@needs_strace
+@pytest.mark.thorough
+def test_what_is_left_behind_lets_strace_complain_of_nothing() -> None:
+    """It was read no more while they still ran, and said "Broken pipe" for each."""
+    done = inspector("exec", "--syscalls", "--", "sh", "-c", STARTS_THEM, sys.executable, LEFT_BEHIND)
+    assert done.returncode == 0 and "strace" not in done.stderr
+
+
 @needs_strace
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     done = inspector("exec", "--syscalls", "--save", str(tmp_path / "x"), "--", "no-such-program")

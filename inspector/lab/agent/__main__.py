@@ -107,6 +107,7 @@ def run(options: AgentOptions) -> int:
     _wake(options, mode[0].encode())
     supervisor.run()
     lab.kill(frozenset({guardian.pid}))
+    supervisor.close()
     remove_lab_folder(lab.mark)
     capture.stop()
     guardian.dismiss()

@@ -124,9 +124,12 @@ class Supervisor:
         self._end_children()
         if self.ports_of_process is not None:
             self.ports_of_process.end()
+
+    def close(self) -> None:
+        """Once all programs are gone: strace complains where it tells of one and nobody reads."""
         if self._tracer is not None:
-            self._selector.unregister(self._tracer.descriptor)
             self._tracer.close()
+            self._tracer = None
 
     def capture_failed(self, sentence: str) -> None:
         """The capture broke (called in its thread)."""

@@ -189,7 +189,14 @@ def read_hex(text: str) -> Message:
     return Message(bytes.fromhex(digits), "binary")
 
 
+def with_line_ends(text: str) -> bytes:
+    """A text as lines, each with CR LF behind it, as SMTP, Redis and many others have them."""
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
 TEXT = Form("text", "type, then Enter", "hello", lambda text: Message(text.encode()))
+LINES = Form("lines", "lines: each sent with CR LF", "PING", lambda text: Message(with_line_ends(text)))
 HEX = Form("hex", "hex: 68 65 6c 6c 6f", "68 65 6c 6c 6f", read_hex)
 BINARY = Form("binary", "hex: 00 ff 10", "00 ff 10", read_hex)
 PING = Form("ping", "what the ping carries", "are you there?",

@@ -177,6 +177,5 @@ def payload_preview(trace: Trace, row: Row, limit: int) -> str:
     strange = sum(1 for character in text if not (character.isprintable() or character in "\r\n\t"))
     if not text or "\ufffd" in text[:-1] or strange:
         return ""
-    text = text.rstrip("\r\n")
     cut = len(data) < size
-    return f'"{escaped(text + (" …" if cut else ""), limit - 2)}"' if text else ""
+    return f'"{escaped(text + (" …" if cut else ""), limit - 2)}"'

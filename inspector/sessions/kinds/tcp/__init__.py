@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inspector.model.commands import Abort, Close, Connect, HalfClose
-from inspector.sessions.kinds.kind import HEX, TEXT, Ending, Kind, Scheme, stream_client, stream_server
+from inspector.model.language import marked
+from inspector.sessions.kinds.kind import (
+    HEX,
+    LINES,
+    TEXT,
+    Ending,
+    Kind,
+    Scheme,
+    stream_client,
+    stream_server,
+)
 
 if TYPE_CHECKING:
     from inspector.sessions.stream.connection import Exchange
@@ -40,9 +51,10 @@ def _client_exchange() -> type[Exchange]:
     return ClientExchange
 
 
+_TEXT = replace(TEXT, wide_hint=marked("type, then Enter (ctrl+t: with CR LF)"))
 KIND = Kind(
     name="tcp", title="TCP", key="t", about="a stream of bytes: handshake, data both ways, orderly end",
-    port=9000, messages=("hello", "how are you?"), forms=(TEXT, HEX), endings=ENDINGS,
+    port=9000, messages=("hello", "how are you?"), forms=(_TEXT, LINES, HEX), endings=ENDINGS,
     schemes=(Scheme("tcp"), Scheme("tls", secure=True)),
     server=stream_server(_server_exchange),
     client=stream_client(_client_exchange),

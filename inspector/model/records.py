@@ -98,7 +98,9 @@ class Call:
     protocol: str = ""         # "tcp" or "udp" where known
 
 
-_FIN_CAME = ("CLOSE-WAIT", "half-closed", "LAST-ACK", "CLOSING", "TIME-WAIT")    # states after the peer's FIN
+# States after the peer's FIN, and those in which the own one is not acknowledged.
+_FIN_CAME = ("CLOSE-WAIT", "half-closed", "LAST-ACK", "CLOSING", "TIME-WAIT")
+_FIN_WENT = ("FIN-WAIT-1", "CLOSING", "LAST-ACK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,11 @@ class KernelSample:
     def unread(self) -> int:
         """Bytes in the receive queue, without the FIN that Linux counts among them."""
         return max(self.receive_queue - (self.state in _FIN_CAME), 0)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes in the send queue, without the FIN that Linux counts among them until it is acknowledged."""
+        return max(self.send_queue - (self.state in _FIN_WENT), 0)
 
 
 @dataclass(frozen=True, slots=True)

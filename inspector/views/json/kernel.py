@@ -31,7 +31,7 @@ def sample_object(sample: KernelSample) -> dict[str, Any]:
         found |= {"process": sample.process, "pid": sample.pid}
     if sample.state == "LISTEN":
         return found | {"backlog": sample.receive_queue, "backlog_max": sample.send_queue}
-    found |= {"receive_queue": sample.unread, "send_queue": sample.send_queue}
+    found |= {"receive_queue": sample.unread, "send_queue": sample.unacknowledged}
     if sample.protocol == "udp" and sample.info:
         drops, most = counted(sample)
         return found | {"drops": drops, "receive_buffer": most}

@@ -126,6 +126,8 @@ class SocketLines:
         The kernel was looked at now and then; calls and packets tell of the chosen packet itself.
         """
         socket = self.rows[index]
+        if socket.state in (*_GONE, "TIME-WAIT"):      # a sample may be of before: all was acknowledged since
+            return ("", "") if socket.state in _GONE or not socket.queues[0] else ("0", "0")
         if socket.first_row is None or socket.state in _WITHOUT_QUEUES or not self.trace.samples:
             return socket.queues
         both = self._custody(int(self.trace.index.stream[socket.first_row]))
@@ -430,7 +432,7 @@ def _queues(sample: KernelSample) -> tuple[str, str]:
         return "", ""
     if sample.state == "LISTEN":
         return tr("{count} conn", count=sample.receive_queue), tr("of {most}", most=sample.send_queue)
-    return str(sample.unread), str(sample.send_queue)
+    return str(sample.unread), str(sample.unacknowledged)
 
 
 def _relayed(outside: Outside) -> tuple[str, str]:
@@ -444,7 +446,7 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, ker
     wide = width >= (122 if kernel else 104)
     widths = [16, 3, 5, 21, 21, 12, *queues, 14] if wide else [13, 3, 5, 17, 17, 12, *queues, 0]
     if kernel and width < 100:            # the state stands in sight; a pid of six digits where it has room
-        owner = max(11, min(width - 65, 16)) if width >= 74 else max(9, min(width - 48, 11))
+        owner = max(11, min(width - 63, 16)) if width >= 74 else max(9, min(width - 48, 11))
         widths = [owner, 0, 0, 15, 15, 11, 6, 7, 0]
     elif width < 78:                                  # the state stands in sight, whatever else does not
         widths = [max(9, min(width - (61 if width >= 72 else 49), 13)), 3, 5, 15, 15, 12, 0, 0, 0]
@@ -454,16 +456,18 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, ker
     spare = width + 1 - sum(size + 2 for size in widths if size)       # a program's name is the longest text
     widths[0] += max(min(spare, _OWNER - widths[0]), 0)
     spans: list[Span] = [Span(" ")]
-    used = 1
+    used, tight = 1, kernel and width < 82
     for place, (text, style, size) in enumerate(zip(texts, styles, widths, strict=True)):
         if not size or used + size > width:
             continue
         is_address = place in (3, 4) and cell_width(text) > size
-        shown = tail(text, size) if is_address else text
+        shown = text
+        if is_address:                    # its tail, with the port, tells more than its head
+            shown = f"({tail(text[1:-1], size - 2)})" if text[:1] == "(" else tail(text, size)
         cell = fit(shown, size, align="right" if place in (1, 6, 7) else "left")
         spans.append(Span(cell, style))
         used += size
-        gap = "  "[: max(min(2, width - used), 0)]
+        gap = "  "[: max(min(1 if tight and place in (5, 6) else 2, width - used), 0)]
         if gap:
             spans.append(Span(gap))
             used += len(gap)

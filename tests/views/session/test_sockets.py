@@ -13,7 +13,7 @@ from inspector.lab.launch import start_agent
 from inspector.lab.options import NOTHING, Outside
 from inspector.model.commands import Start, Wire
 from inspector.model.packets import Row
-from inspector.model.records import Call
+from inspector.model.records import Call, KernelSample
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.trace.trace import Trace
@@ -22,6 +22,7 @@ from inspector.views.line.spans import plain
 from inspector.views.session.custody import custody
 from inspector.views.session.sockets import SocketTable
 from inspector.views.session.sockets_table import SocketLines, SocketRow
+from tests.support.captures.network import CLIENT, SERVER, Network
 from tests.support.running.lab import needs_lab, wait_for_event, wait_until
 
 
@@ -113,6 +114,34 @@ def test_state_and_numbers_are_in_sight_in_every_width(name: str) -> None:
                      for at in range(len(sockets.rows), sockets.count)]
             assert any(text.endswith(" Read") for text in below), width
             assert not any("…" in text for text in below if "→" in text), width
+
+
+def test_both_queues_are_in_sight_from_74_columns_on() -> None:
+    """At 120x40 the pane has 75 of them."""
+    with Trace.open(Path(__file__).parents[2] / "data" / "kernel" / "lazy.pcapng") as trace:
+        trace.finish()
+        sockets = SocketLines(trace, Row(18))
+        for width in range(74, 150):
+            assert "Unread" in plain(sockets.title(width)) and "Unacked" in plain(sockets.title(width)), width
+
+
+def test_a_fin_is_no_byte_that_waits(tmp_path: Path) -> None:
+    """Linux counts it in the send queue, and the last look at it is of before it was acknowledged."""
+    network = Network()
+    network.handshake()
+    network.tcp(SERVER, "FA")
+    for local, peer, state in (("127.0.0.1:9000", "127.0.0.1:50412", "FIN-WAIT-1"),
+                               ("127.0.0.1:50412", "127.0.0.1:9000", "CLOSE-WAIT")):
+        network.record(KernelSample(network.now_ns, local, peer, state, int(state == "CLOSE-WAIT"),
+                                    int(state == "FIN-WAIT-1"), "srv", 7))
+    network.tcp(CLIENT, "FA")
+    network.tcp(SERVER, "A")
+    with network.open(tmp_path / "x.pcapng") as trace:
+        lines = SocketLines(trace)
+        assert [lines.queues(at) for at in (0, 1)] == [("0", "0")] * 2
+        for state, told in (("TIME-WAIT", ("0", "0")), ("CLOSED", ("", ""))):
+            lines.rows = tuple(row._replace(state=state, queues=("0", "1")) for row in lines.rows)
+            assert [lines.queues(at) for at in (0, 1)] == [told] * 2
 
 
 def test_sockets_that_are_not_known_yet_are_not_called_lost() -> None:

@@ -38,6 +38,7 @@ _GONE = ("closed", "CLOSED")
 _WITHOUT_QUEUES = (*_GONE, "gone", "not yet", "LISTEN", "TIME-WAIT")
 _NOT_HELD = ("gone", "LISTEN", "TIME-WAIT")       # the calls know a listener by its address
 _USUAL = 80            # cells for which it is counted how many lines there are
+_TIGHT, _ROOMY = 71, 77        # cells from which the kernel's numbers have room, and two blanks before each
 _OWNER = 30            # cells of the owner, where there is room
 
 
@@ -446,7 +447,8 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, ker
     wide = width >= (122 if kernel else 104)
     widths = [16, 3, 5, 21, 21, 12, *queues, 14] if wide else [13, 3, 5, 17, 17, 12, *queues, 0]
     if kernel and width < 100:            # the state stands in sight; a pid of six digits where it has room
-        owner = max(11, min(width - 63, 16)) if width >= 74 else max(9, min(width - 48, 11))
+        owner = (min(width - 65, 16) if width >= _ROOMY else width - 61 if width >= _TIGHT
+                 else max(9, min(width - 48, 11)))
         widths = [owner, 0, 0, 15, 15, 11, 6, 7, 0]
     elif width < 78:                                  # the state stands in sight, whatever else does not
         widths = [max(9, min(width - (61 if width >= 72 else 49), 13)), 3, 5, 15, 15, 12, 0, 0, 0]
@@ -456,7 +458,7 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, ker
     spare = width + 1 - sum(size + 2 for size in widths if size)       # a program's name is the longest text
     widths[0] += max(min(spare, _OWNER - widths[0]), 0)
     spans: list[Span] = [Span(" ")]
-    used, tight = 1, kernel and width < 82
+    used, tight = 1, kernel and _TIGHT <= width < _ROOMY
     for place, (text, style, size) in enumerate(zip(texts, styles, widths, strict=True)):
         if not size or used + size > width:
             continue
@@ -467,7 +469,7 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, ker
         cell = fit(shown, size, align="right" if place in (1, 6, 7) else "left")
         spans.append(Span(cell, style))
         used += size
-        gap = "  "[: max(min(1 if tight and place in (5, 6) else 2, width - used), 0)]
+        gap = "  "[: max(min(1 if tight and place >= 3 else 2, width - used), 0)]
         if gap:
             spans.append(Span(gap))
             used += len(gap)

@@ -268,6 +268,8 @@ class ListPane(Pane):
         return [(Span(text),) for text in texts] + [()] * (self._foot_lines - len(texts))
 
     def action_read(self) -> None:
+        if self.lines.cursor is None and not isinstance(self.lines.provider, Paragraph):
+            self.lines.action_move(1)            # as Enter: of the line where one would begin
         index = self.lines.cursor
         if index is not None and index < self.lines.count and self.whole(index):
             self.app.push_screen(WholeScreen(self.whole(index), self.copied(index)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from inspector.model.endpoint import join_endpoint
 from inspector.model.language import marked, sentence, tr
 from inspector.model.numbers import ACK, RST, SYN
-from inspector.model.packets import Row, packet_number, row_at
+from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import amount, duration
 from inspector.views.conversation.close import describe_close, end_names
 from inspector.views.conversation.upgrade import describe_upgrade
@@ -127,6 +127,10 @@ def _announced(document: Document, trace: Trace, flow: TcpFlow, row: Row, step: 
         if flow.a != flow.b:
             _acknowledges(document, trace, flow, row)
         return
+    if again and _is_answered(trace, flow, row):
+        document.prose(tr("The {receiver} had answered it already: this goes to a SYN that came again.",
+                          receiver=receiver), "warning", row)
+        return
     if again:
         document.prose(tr("No answer had come, so the {sender} says it again.", sender=sender), "warning",
                        row)
@@ -146,6 +150,16 @@ def _announced(document: Document, trace: Trace, flow: TcpFlow, row: Row, step: 
         document.fact(tr("data"), tr(amount(size, "byte")),
                       tr("already in the SYN: TCP Fast Open (RFC 7413)"), row=row)
     _options(document, trace, flow, row)
+
+
+def _is_answered(trace: Trace, flow: TcpFlow, row: Row) -> bool:
+    """Whether what a SYN or SYN ACK that came again says had been acknowledged when it was sent."""
+    index, now = trace.index, int(trace.index.time_ns[row])
+    before = flow.rows[flow.rows < row][:_FIRST]
+    acks = before[(index.tcp_flags[before] & ACK != 0) & (flow.directions(before) != flow.direction(row))
+                  & (index.ack[before] == ((int(index.seq[row]) + 1) & 0xFFFFFFFF))]
+    came = (trace.fates.arrived_ns(one, int(index.time_ns[one])) for one in rows_in(acks))
+    return any(one is not None and one <= now for one in came)
 
 
 def _acknowledges(document: Document, trace: Trace, flow: TcpFlow, row: Row) -> None:

@@ -238,7 +238,8 @@ class Ladder:
 
     def _held(self, width: int) -> Line:
         widths = self._widths(width)
-        texts = [fit(" " + self.waiting.text(side), widths.margin) for side in (LEFT, RIGHT)]
+        texts = [fit(" " + self.waiting.text(side, widths.margin - 1), widths.margin)
+                 for side in (LEFT, RIGHT)]
         middle = "│" + " " * widths.middle + "│"
         return (Span(" " * widths.time), Span(texts[LEFT], "warning"), Span(middle, "dim"),
                 Span(texts[RIGHT], "warning"))

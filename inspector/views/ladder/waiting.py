@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from inspector.model.language import tr
 from inspector.model.records import Event
 from inspector.views.ladder.layout import LEFT, RIGHT
+from inspector.views.line.spans import cell_width
 from inspector.views.session.call_text import short_addresses
 from inspector.wire.text import escaped
 
@@ -40,8 +42,12 @@ class Waiting:
     def __bool__(self) -> bool:
         return bool(self._calls)
 
-    def text(self, side: int) -> str:
-        """The call that this margin makes next, "" when it is not held."""
+    def text(self, side: int, width: int) -> str:
+        """The call that this margin makes next, "" when it is not held, and how many wait beside it."""
         found = [call for (margin, _, _), call in self._calls.items() if margin == side]
-        more = f"  +{len(found) - 1}" if len(found) > 1 else ""
-        return f"▸ {found[0]}{more}" if found else ""
+        if len(found) < 2:
+            return f"▸ {found[0]}" if found else ""
+        count, text = len(found) - 1, f"▸ {found[0]}"
+        more = (tr("{text} +1 thread", text=text) if count == 1 else
+                tr("{text} +{count} threads", text=text, count=count))
+        return more if cell_width(more) <= width else f"▸ {found[0]}  +{len(found) - 1}"

@@ -33,6 +33,17 @@ def test_a_syn_that_nobody_answers(tmp_path: Path) -> None:
     assert "No answer had come" in text
 
 
+def test_a_syn_ack_that_was_answered_is_not_said_to_wait(tmp_path: Path) -> None:
+    """On a wire that is held a SYN that came again is answered once more, after the first answer's ACK."""
+    network = Network()
+    network.handshake()
+    network.tcp(CLIENT, "S", seq=3_000_000_000)
+    network.tcp(SERVER, "SA", seq=1_000_000_000, ack=3_000_000_001)
+    with network.open(tmp_path / "again.pcapng") as trace:
+        text = _text(trace)
+    assert "The client had answered it already: this goes to a SYN that came again." in text
+
+
 def test_a_conversation_whose_beginning_is_missing(tmp_path: Path) -> None:
     network = Network()
     network.tcp(CLIENT, "PA", b"hello")

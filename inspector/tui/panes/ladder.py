@@ -67,7 +67,7 @@ class LadderPane(ListPane):
         "While a session lives: **c** and **v** type what the client or the server says, **space** pauses "
         "both before their next system call, or lets them run on, **s** lets each make one, **x** ends the "
         "session in one of several ways. Where one types, **ctrl+j** ends a line (**␊**), and **ctrl+t** "
-        "turns to other forms: **lines**, each sent with CR LF at its end, or **hex**.",
+        "turns to other forms: **hex**, or **lines**, each sent with CR LF at its end.",
         "While they are held: **▸ recv(…)** at the foot of a margin is the call that this end makes at the "
         "next **s**; **+1**: another thread of it waits before a call too, and comes after it. Below the "
         "lines to type in, **‖ before** has all of them. An end without **▸** is inside a call that blocks "

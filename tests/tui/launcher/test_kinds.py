@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from inspector.model.spec import SessionSpec
-from inspector.sessions.kinds import LAUNCHED, NAMES, OPTIONS, REGISTRY, resolved
-from inspector.sessions.kinds.kind import Kind
+from inspector.sessions.kinds import LAUNCHED, NAMES, OPTIONS, REGISTRY, kind_named, resolved
+from inspector.sessions.kinds.kind import LINES, Kind
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.prompt import MenuScreen
@@ -44,6 +44,13 @@ def test_what_a_kind_offers_is_what_it_takes(kind: Kind) -> None:
         assert form.read(form.example).data
     assert len({form.name for form in kind.forms}) == len(kind.forms)
     assert len({ending.key for ending in kind.endings}) == len(kind.endings)
+
+
+def test_lines_are_sent_with_the_end_that_most_protocols_want() -> None:
+    for typed, said in (("PING", b"PING\r\n"), ("a\nb", b"a\r\nb\r\n"), ("a\r\nb\r\n", b"a\r\nb\r\n"),
+                        ("", b"\r\n")):
+        assert LINES.read(typed).data == said
+    assert LINES in kind_named("tcp").forms and kind_named("tcp").forms.index(LINES) == 2
 
 
 def sent(pilot: Pilot[Any]) -> int:

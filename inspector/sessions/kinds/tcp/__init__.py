@@ -51,10 +51,10 @@ def _client_exchange() -> type[Exchange]:
     return ClientExchange
 
 
-_TEXT = replace(TEXT, wide_hint=marked("type, then Enter (ctrl+t: with CR LF)"))
+_TEXT = replace(TEXT, wide_hint=marked("type, then Enter (ctrl+t: hex, or lines with CR LF)"))
 KIND = Kind(
     name="tcp", title="TCP", key="t", about="a stream of bytes: handshake, data both ways, orderly end",
-    port=9000, messages=("hello", "how are you?"), forms=(_TEXT, LINES, HEX), endings=ENDINGS,
+    port=9000, messages=("hello", "how are you?"), forms=(_TEXT, HEX, LINES), endings=ENDINGS,
     schemes=(Scheme("tcp"), Scheme("tls", secure=True)),
     server=stream_server(_server_exchange),
     client=stream_client(_client_exchange),

@@ -1,7 +1,8 @@
 """Work grows linearly with whatever grows in a capture: calls that were made, bytes that were read.
 
-For each kind of `tests.support.captures.growth` and `growth_services` the cost of one more piece is compared,
-near the start and further on: of all that commands print, and of all lines that panes show. Nothing is timed.
+For each kind of `tests.support.captures.growth`, `growth_services` and `growth_pieces` the cost of one more
+piece is compared, near the start and further on: of all that commands print, and of all lines that panes
+show. Nothing is timed.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from inspector.views.packets.list import PacketList
 from inspector.views.session.sockets_table import SocketLines
 from inspector.wire.tcp import stream as tcp_stream
 from tests.support.captures.growth import KINDS
+from tests.support.captures.growth_pieces import PIECES
 from tests.support.captures.growth_services import SERVICES
 from tests.support.tiers import sweep
 
@@ -45,7 +47,7 @@ COSTLY = (                  # more than half of all the work
     "interleaved_messages", "icmp_errors", "unanswered_pings", "compressed_fragments", "reversed_segments",
     "fragments_in_packets_of_their_own", "upgrades_without_answer", "segments_of_nothing_known",
 )
-ALL = KINDS | SERVICES
+ALL = KINDS | SERVICES | PIECES
 TRIED = {                   # one a protocol, and one for each thing that stands beside packets
     "http2_frames_of_a_message", "dns_answers_of_a_query", "mqtt_publishes_in_turn",
     "postgresql_rows_of_an_answer", "mysql_rows_of_an_answer", "tls_records_of_a_message",

@@ -219,7 +219,7 @@ class MessageList:
             line = None if number is None else self.index_of(number)
             if line is None:
                 continue
-            if self._decoder.beside is None or row in whose.line(own).rows:
+            if self._decoder.beside is None or _brings(whose, own, row):
                 return line                   # (of an answer the events hold the other packets)
             found.append(line)
         return found[0] if found else None
@@ -344,6 +344,13 @@ def message_layer(trace: Trace, stream: int) -> int | None:
     layers = trace.application(stream).layers
     return next((place for place in range(len(layers) - 1, -1, -1)
                  if layers[place].decoder.count and not layers[place].beside), None)
+
+
+def _brings(decoder: Decoder[Any], own: MessageIndex, row: Row) -> bool:
+    """Whether packet `row` brings bytes of a message."""
+    direction, start, stop = decoder.span(own)
+    ranges = decoder.source.streams[direction].ranges_of(row)
+    return any(first < stop and last > start for first, last in ranges)
 
 
 def _needle(search: str) -> bytes:

@@ -142,13 +142,14 @@ class HttpConnection:
         """
         for number in self.unanswered:             # (of what is not whole more is told)
             request = self.messages[number]
+            rule = "http.closed-early" if self._left else "http.unanswered-request"
+            if self.findings.full(rule, request.direction, request.start):
+                continue
             line = escaped(request.start_line, 60)
             if self._left:
-                rule, what = "http.closed-early", sentence(
-                    "The client closed before \"{line}\" had got a response.", line=line)
+                what = sentence("The client closed before \"{line}\" had got a response.", line=line)
             else:
-                rule, what = "http.unanswered-request", \
-                    sentence("\"{line}\" got no response before the connection ended.", line=line)
+                what = sentence("\"{line}\" got no response before the connection ended.", line=line)
             self.findings.append(finding(rule, what, request.direction, request.start, request.line_stop,
                                          instead="" if self._left else instead))
 

@@ -322,7 +322,8 @@ class Http2Decoder(ExchangeDecoder[Frame]):
     def end(self, first: int, reset: bool) -> None:
         for position in self.unanswered():
             frame, asked = self._records[position], self.message(position)
-            if frame.type == HEADERS:
+            if frame.type == HEADERS and not self.findings.full("http2.unanswered-request", frame.direction,
+                                                                frame.start):
                 who = "client" if first == self.client else "server"
                 how = marked("resets") if reset else marked("ends")
                 what = sentence(

@@ -191,16 +191,18 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         ends = sentence("resets") if reset else sentence("ends")
         how = sentence("before the {who} {ends} the connection", who=sentence(who), ends=ends)
         for (direction, kind, _), waiting in self._asked.items():
+            rule = "mqtt.unacknowledged" if kind in (PUBLISH, PUBREL) else "mqtt.unanswered"
             for position in waiting:
                 record = self._records[position]
                 place = direction, record.start, record.stop
+                if self.findings.full(rule, direction, record.start):
+                    continue
                 if kind in (PUBLISH, PUBREL):
                     what = sentence(
                         "\"{summary}\" was not acknowledged {how}.", summary=self.summary(record), how=how)
-                    self.findings.append(BOOK.finding("mqtt.unacknowledged", what, *place))
                 else:
                     what = sentence("{summary} got no answer {how}.", summary=self.summary(record), how=how)
-                    self.findings.append(BOOK.finding("mqtt.unanswered", what, *place))
+                self.findings.append(BOOK.finding(rule, what, *place))
         if self._will is not None and not self._left and self._records:
             last = self._records[-1]
             will = escaped(self._will, 80)

@@ -361,6 +361,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
             record = self._records[request.message.records[0]]
             if record.type == "p":
                 continue                  # the client looks for a password, and comes again
+            if self.findings.full("pgsql.unanswered-query", record.direction, record.start):
+                continue
             asked = self._query_of(request.message) or FRONTEND.get(record.type, "")
             what = sentence(
                 "\"{asked}\" got no whole answer before {how}.", asked=escaped(asked, _SQL), how=how)

@@ -206,10 +206,12 @@ class RedisDecoder(Decoder[RedisMessage]):
             self._enter(direction)
         for position in self.unanswered():
             request = self._messages[position]
-            what = sentence(
-                "\"{request_text}\" got no reply before the connection ended.",
-                request_text=self._request_text(request))
-            self._find("redis.unanswered-request", what, request.direction, request.start, request.stop)
+            place = request.direction, request.start, request.stop
+            if not self.findings.full("redis.unanswered-request", *place[:2]):
+                what = sentence(
+                    "\"{request_text}\" got no reply before the connection ended.",
+                    request_text=self._request_text(request))
+                self.findings.append(finding("redis.unanswered-request", what, *place))
 
     def unanswered(self) -> Sequence[int]:
         if not self._sure or any(scanner.lost >= 0 or scanner.doubted for scanner in self._scanners):

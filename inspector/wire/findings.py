@@ -79,7 +79,8 @@ class Folded:
         """Some more, which begin there."""
         self.count += len(starts)
         places = self.starts[direction or 0]
-        places.extend(starts[: max(PLACES - len(places), 0)])
+        if len(places) < PLACES:
+            places.extend(starts[: PLACES - len(places)])
 
 
 def joined(*several: Mapping[str, Folded]) -> dict[str, Folded]:
@@ -102,7 +103,10 @@ class FirstFindings(list[Finding]):
 
     def full(self, rule: str, direction: int | None, start: int) -> bool:
         """Whether one more of a rule is only counted, which is done then: nobody needs to make it."""
-        return self.all_full((rule,), direction, (start,))
+        if self._kept[rule, direction] < REPEATS:
+            return False
+        self.more[rule].add(direction, (start,))
+        return True
 
     def all_full(self, rules: tuple[str, ...], direction: int | None, starts: Sequence[int]) -> bool:
         """Whether more of each of the rules, beginning at `starts`, are only counted, which is done then."""

@@ -81,6 +81,7 @@ class UnitDecoder(Decoder[R]):
     def take(self) -> bool:
         before, done = list(self.pump.position), self._done
         reached, waited = [0, 0], [False, False]
+        at_once = type(self).ready is UnitDecoder.ready          # no direction ever waits for the other
 
         def one(direction: int) -> bool:
             if not self.ready(direction):
@@ -90,6 +91,9 @@ class UnitDecoder(Decoder[R]):
 
         for direction, _, stop in self.pump.runs():
             reached[direction] = stop
+            if at_once:
+                while not self._done and self._next(direction, stop):
+                    pass
             while not self._done and ((waited[1 - direction] and one(1 - direction)) or one(direction)):
                 pass                         # who waited for this unit goes on before the next one
             if self._done:
@@ -118,10 +122,10 @@ class UnitDecoder(Decoder[R]):
             return True
         if size == MORE or start + size > stop:
             return False
-        position[direction] = start + size
+        end = position[direction] = start + size             # one number, which many records keep
         taken = min(size, self.most)
         data = head[:taken] if taken <= len(head) else self.pump.read(direction, start, start + taken)
-        self.make(Unit(direction, start, start + size), data)
+        self.make(Unit(direction, start, end), data)
         return True
 
     def wants(self, direction: int) -> bool:

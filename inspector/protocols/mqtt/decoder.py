@@ -48,6 +48,7 @@ _TEXT = 200
 _ALIASES = 1000              # topic aliases of a direction that are kept
 _ASKS = {CONNACK: CONNECT, PUBACK: PUBLISH, PUBREC: PUBLISH, PUBCOMP: PUBREL, SUBACK: SUBSCRIBE,
          UNSUBACK: UNSUBSCRIBE, PINGRESP: PINGREQ}
+_ASKED = frozenset(_ASKS.values())
 _CONTROL = (PINGREQ, PINGRESP, PUBACK, PUBREC, PUBREL, PUBCOMP)
 
 
@@ -111,13 +112,15 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         parsed = NOTHING
         if len(data) > 2:
             parsed = read(data[0], data[1 + variable(data[1:5])[1] :], self.version)
-        if record.type == CONNECT:
+        kind = data[0] >> 4
+        if kind == CONNECT:
             self.version, self._will = parsed.version or 4, parsed.will
-        elif record.type == PUBLISH and parsed.alias:
+        elif kind == PUBLISH and parsed.alias:
             self._name_by_alias(record, parsed)
-        self._left = self._left or record.type == DISCONNECT
-        self._match(record, parsed)
-        self._judge(record, parsed)
+        self._left = self._left or kind == DISCONNECT
+        self._match(record, kind, parsed)
+        if parsed.reasons:
+            self._judge(record, parsed)
 
     def _name_by_alias(self, record: MqttPacket, parsed: Parsed) -> None:
         known = self._aliases[record.direction]
@@ -125,24 +128,25 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
             known[parsed.alias or 0] = parsed.topics[0]
         record.topic = parsed.topics[0] or known.get(parsed.alias or 0, "")
 
-    def _match(self, record: MqttPacket, parsed: Parsed) -> None:
+    def _match(self, record: MqttPacket, kind: int, parsed: Parsed) -> None:
         """Find what a packet answers; remember what is to be answered."""
-        kind, number = record.type, parsed.packet_id or 0
+        number = parsed.packet_id or 0
         asked = _ASKS.get(kind)
         if asked is not None:
             waiting = self._asked.get((1 - record.direction, asked, number))
             if waiting:
                 record.partner = waiting.popleft()
                 self._records[record.partner].partner = record.number
-        elif kind in _ASKS.values() and (kind != PUBLISH or record.qos):
-            waiting = self._asked.setdefault((record.direction, kind, number), deque())
+        elif kind in _ASKED and (kind != PUBLISH or record.qos):
+            key = record.direction, kind, number
+            waiting = self._asked.get(key)
+            if waiting is None:
+                waiting = self._asked[key] = deque()
             if kind == PUBLISH and record.first & 8 and waiting:
                 waiting.clear()                  # sent again: the later one is acknowledged
             waiting.append(record.number)
 
     def _judge(self, record: MqttPacket, parsed: Parsed) -> None:
-        if not parsed.reasons:
-            return
         kind = record.type
         bad = [reason for reason in parsed.reasons
                if reason >= FAILED or (kind == CONNACK and self.version < 5 and reason)]

@@ -21,6 +21,9 @@ def packet_size(head: bytes) -> int:
     kind, flags = head[0] >> 4, head[0] & 15
     if not kind or (flags >> 1 == 3 or flags >> 1 == 7 if kind == 3 else flags != _FLAGGED.get(kind, 0)):
         return -1
+    if len(head) > 1 and head[1] < 0x80:             # as most are
+        size = head[1]
+        return -1 if size < _NEEDED.get(kind, 0) or (kind in (12, 13) and size) else 2 + size
     size = 0
     for place, byte in enumerate(head[1:5]):
         size |= (byte & 0x7F) << 7 * place

@@ -240,12 +240,16 @@ class Answers:
 
     def _unanswered(self, layer: Layer, closed: Row, end: int) -> GivenUp | None:
         """What has no answer though its sender has ended."""
-        decoder, found = layer.decoder, []
-        for position in decoder.unanswered():
-            rows = _ends(decoder, position)[1] if decoder.records[position].direction == end else ()
-            if rows and max(rows) < closed:
-                found.append(GivenUp(layer, position, max(rows), closed, None, False))
-        return found[0]._replace(more=len(found) - 1) if found else None
+        decoder, records = layer.decoder, layer.decoder.records
+        asked = [position for position in decoder.unanswered() if records[position].direction == end]
+        last = [records[decoder.records_of(decoder.message_of(position))[-1]] for position in asked]
+        places = (np.array([getattr(one, name) for one in last], np.int64) for name in ("start", "stop"))
+        rows = layer.streams[end].last_rows(*places)
+        known = np.flatnonzero((rows >= 0) & (rows < closed))
+        if not len(known):
+            return None
+        return GivenUp(layer, asked[known[0]], Row(int(rows[known[0]])), closed, None, False,
+                       more=len(known) - 1)
 
     def explained(self, read: Read, of_tcp: list[Finding], own: list[Finding], *,
                   over: bool) -> tuple[list[Finding], list[Finding]]:

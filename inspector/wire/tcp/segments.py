@@ -197,6 +197,17 @@ class Segments:
         there = (at >= 0) & (offsets < pieces.offset[at] + pieces.length[at])
         return cast("list[Row]", np.unique(pieces.row[at[there]]).tolist())
 
+    def last_rows(self, starts: Int64s, stops: Int64s) -> Int64s:
+        """The latest of the packets that brought bytes of each range; -1 where there is none."""
+        if not len(starts):
+            return np.zeros(0, np.int64)
+        pieces = self.columns(int(starts.min()), int(stops.max()))
+        first = np.searchsorted(pieces.offset + pieces.length, starts, "right")
+        last = np.searchsorted(pieces.offset, stops, "left")
+        rows = np.append(np.asarray(pieces.row, np.int64), -1)
+        found = np.maximum.reduceat(rows, np.stack((first, last), 1).ravel())[::2]
+        return np.where(first < last, found, -1)
+
     def ranges_of(self, row: Row) -> list[tuple[int, int]]:
         """The ranges (start, end) of the stream that packet `row` was the first to bring."""
         found: list[tuple[int, int]] = []

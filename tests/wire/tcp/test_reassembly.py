@@ -6,6 +6,7 @@ import tracemalloc
 from itertools import pairwise
 from random import Random
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -228,3 +229,15 @@ def test_the_first_segments_are_the_first_pieces(segments: list[tuple[int, int]]
     for end in (stream.length, stream.length // 2):
         wanted = [(piece.offset, piece.offset + piece.length) for piece in stream.pieces(stream.start, end)]
         assert stream.first_segments(most, end) == wanted[:most]
+
+
+def test_the_latest_packet_of_many_ranges_is_that_of_each() -> None:
+    data = bytes(range(200))
+    for order in ([*range(20)], [*reversed(range(20))], [0, 5, 3, 1, 2, 9, 15, 19, 7]):
+        stream = ByteStream(lambda row, place, length: data[row * 10 :][place : place + length])
+        for row, at in enumerate(order):
+            stream.add(at * 10, 10, Row(row), 0)
+        ranges = [(start, start + size) for start in range(0, 205, 3) for size in (1, 4, 25)]
+        found = stream.last_rows(*(np.array(one, np.int64) for one in zip(*ranges, strict=True)))
+        assert found.tolist() == [max((piece.row for piece in stream.pieces(*one)), default=-1)
+                                  for one in ranges]

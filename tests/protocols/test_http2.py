@@ -15,6 +15,7 @@ from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from tests.protocols.test_redis import Turn, frames_of, read, talk
 from tests.support.captures.application import first_messages
+from tests.support.tiers import thorough
 
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "http2.pcapng"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -58,6 +59,7 @@ def test_any_block_is_read_or_refused(block: bytes) -> None:
         assert str(error).isprintable()
 
 
+@thorough
 def test_a_block_that_would_unpack_to_gigabytes_is_bounded() -> None:
     block = b"\x40\x01a\x7f\xe1\x1d" + b"x" * 3936 + b"\xbe" * 1_000_000
     headers, cut = Table().read(block)

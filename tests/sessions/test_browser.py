@@ -17,7 +17,7 @@ from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab, network_of, wait_for_event, wait_until, wait_until_gone
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 needs_browser = pytest.mark.skipif(find_browser() is None, reason=NONE)
 
@@ -51,6 +51,7 @@ def test_a_browser_opens_the_page_and_its_websocket(
         assert "execve" in {call.name for call in trace.calls if call.role == "client"}
 
 
+@thorough
 @needs_lab
 @needs_browser
 def test_nothing_of_it_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +80,7 @@ def test_nothing_of_it_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     wait_until_gone(network)
 
 
+@thorough
 @needs_lab
 @needs_browser
 def test_no_profile_is_left_when_all_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.wire.journal import CallRecord, EventRecord, from_line, to_line
 from tests.support.running.sessions import Endpoint, free_port, session
+from tests.support.tiers import thorough
 
 
 def waiting(endpoint: Endpoint) -> list[str]:
@@ -109,6 +110,7 @@ def test_the_end_of_input_ends_it(kind: str, paused: bool) -> None:
             assert len(endpoint.calls("close")) <= opened
 
 
+@thorough
 def test_the_end_of_input_wakes_a_send_that_nobody_reads() -> None:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

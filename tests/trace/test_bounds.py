@@ -27,6 +27,7 @@ from tests.support.captures.frames import pcapng_bytes
 from tests.support.captures.growth import KINDS
 from tests.support.captures.hostile import CASES
 from tests.support.captures.tcp import segment
+from tests.support.tiers import thorough
 
 SMALL = 40_000
 
@@ -92,6 +93,7 @@ def test_packets_that_take_no_bytes_are_bounded_too(pack: Any, tmp_path: Path) -
         limits.choose(None)
 
 
+@thorough
 def test_what_is_said_again_and_again_is_no_bomb(tmp_path: Path) -> None:
     frames = [segment(n % 2, "PA", n * 20, n * 20, b"GET / HTTP/1.1\r\n\r\n") for n in range(60_000)]
     path = tmp_path / "x.pcapng.gz"

@@ -29,6 +29,7 @@ from inspector.wire.journal import EventRecord, from_fields, to_fields
 from tests.support.captures.network import CLIENT, SERVER, START_NS, Network
 from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
+from tests.support.tiers import thorough
 
 LAZY = Path(__file__).parents[1] / "data" / "kernel" / "lazy.pcapng"
 SECOND = 1_000_000_000
@@ -369,6 +370,7 @@ def growing(path: Path, size: int = 1500) -> Iterator[Trace]:
             yield trace
 
 
+@thorough
 def test_what_is_told_of_a_trace_that_grows_is_what_is_told_of_all_of_it(tmp_path: Path) -> None:
     findings, looks = None, 0
     for trace in growing(tmp_path / "t.pcapng"):
@@ -381,6 +383,7 @@ def test_what_is_told_of_a_trace_that_grows_is_what_is_told_of_all_of_it(tmp_pat
     assert last == at_once
 
 
+@thorough
 def test_each_sample_and_packet_is_looked_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,7 @@ from tests.support.screen.live import (
     until_workbench,
     workbench,
 )
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 MOMENTS: dict[str, Callable[[WorkbenchScreen], bool]] = {      # of a session's start, at which one leaves
     "the screen": lambda screen: True,
@@ -87,6 +87,7 @@ class BoxApp(App[None]):
         yield Box()
 
 
+@thorough
 async def test_nothing_reaches_a_node_whose_children_go() -> None:
     app = BoxApp()
     async with app.run_test() as pilot:
@@ -160,6 +161,7 @@ async def test_a_worker_that_looks_for_what_never_was_is_told_so() -> None:
             await pilot.pause()
 
 
+@thorough
 @sweep("times", [3, 8], lambda times: times == 3)
 async def test_a_workbench_on_a_file_may_be_left_while_it_grows(times: int) -> None:
     app = QuietApp(trace_path=TRACES / "websocket.pcapng")
@@ -187,6 +189,7 @@ async def test_a_trace_that_breaks_takes_the_boxes_over_it_along() -> None:
         assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen]
 
 
+@thorough
 @sweep(("search", "step"), [("", 15), ("", 4), ("zzzz", 4)], lambda case: case[1] > 4)
 async def test_the_palette_may_be_left_at_any_moment(
     search: str, step: int, monkeypatch: pytest.MonkeyPatch
@@ -300,6 +303,7 @@ async def turns_of_the_loop(count: int) -> None:
         await asyncio.sleep(0)
 
 
+@thorough
 @needs_lab
 @sweep("key", ["q", "n", "ctrl+q", "ctrl+c"], lambda key: key == "n")
 async def test_a_trace_that_is_kept_nowhere_is_asked_for_once(
@@ -327,6 +331,7 @@ async def test_a_trace_that_is_kept_nowhere_is_asked_for_once(
             await until(pilot, lambda: app.return_code == 0, "the end")
 
 
+@thorough
 @needs_lab
 async def test_what_was_saved_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/etc/passwd")

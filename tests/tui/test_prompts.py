@@ -43,7 +43,7 @@ from tests.support.screen.live import (
     workbench,
 )
 from tests.support.screen.terminal import Terminal
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 TYPED = (
     "~nobody-such/x", "~", "a" * 300, "x\0y", "\udcff\udc9b.pcap", "folder/", "pipe", "", "/dev/null",
@@ -113,6 +113,7 @@ def in_sight(screen: Screen[Any]) -> bool:
     return shown and inside and whole.contains_region(box.region)
 
 
+@thorough
 @needs_lab
 @sweep("kind", [one.name for one in REGISTRY if one.endings and one.name != "browser"],
        lambda kind: kind == "tcp")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from inspector.views.json.lines import Part, lines_of
 from inspector.wire import compiled
 from tests.support.fuzzing.differences import compiled_and_not
+from tests.support.tiers import thorough
 
 ROOT = Path(__file__).parents[2]
 needs_loops = pytest.mark.skipif(compiled.loops is None, reason="it was installed without a compiler")
@@ -25,6 +26,7 @@ NUMBER = st.integers(-(1 << 63), (1 << 63) - 1)
 ROW = st.tuples(NUMBER, st.sampled_from([-1, 0, 7]), st.integers(0, 2))
 
 
+@thorough
 @needs_loops
 @given(st.lists(ROW, max_size=20), st.lists(st.text(), min_size=3, max_size=3), st.text())
 def test_lines_are_the_same_either_way(rows: list[tuple[int, int, int]], texts: list[str], word: str) -> None:

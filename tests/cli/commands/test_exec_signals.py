@@ -16,7 +16,7 @@ from tests.support.running.commands import COMMAND, inspector
 from tests.support.running.lab import needs_lab
 from tests.support.running.processes import first_line
 from tests.support.screen.window import terminal
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 TELLS = """
 import signal, sys, time
@@ -75,6 +75,7 @@ def test_a_signal_to_us_alone_goes_on_to_the_program(
     assert inspector("decode", str(file), "--json", "packets").returncode == 0
 
 
+@thorough
 def test_a_program_that_a_signal_ends_has_its_trace_kept(own_folders: Path) -> None:
     with running(["exec"], "print('runs', flush=True); import time; time.sleep(60)") as process:
         first_line(process)
@@ -85,6 +86,7 @@ def test_a_program_that_a_signal_ends_has_its_trace_kept(own_folders: Path) -> N
     assert said == f"inspector: SIGUSR1 went on to the program.\ninspector: The trace is kept as {trace}.\n"
 
 
+@thorough
 def test_a_program_that_does_not_want_to_end_is_ended_at_the_second_time(tmp_path: Path) -> None:
     with running(["exec", "--save", str(tmp_path / "t.pcapng")], STAYS) as process:
         first_line(process)
@@ -97,6 +99,7 @@ def test_a_program_that_does_not_want_to_end_is_ended_at_the_second_time(tmp_pat
     assert process.returncode == 128 + signal.SIGKILL
 
 
+@thorough
 @sweep("ignored", [(), (signal.SIGHUP,), (signal.SIGINT, signal.SIGQUIT)], lambda ignored: len(ignored) == 2)
 def test_a_program_ignores_what_it_was_told_to(ignored: tuple[signal.Signals, ...], tmp_path: Path) -> None:
     """SIGHUP by nohup, the others by a shell's `&`; SIGQUIT was ignored always."""
@@ -133,6 +136,7 @@ def test_a_key_of_the_terminal_reaches_the_program_once(key: bytes, tmp_path: Pa
         assert window.ended() == 40 + number
 
 
+@thorough
 def test_what_we_are_told_while_we_begin_reaches_the_program(tmp_path: Path) -> None:
     """Signals are held back from the first moment on; the program hears them as its first thing."""
     reader, writer = os.pipe()

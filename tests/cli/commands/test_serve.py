@@ -132,6 +132,7 @@ def test_a_visitor_has_an_app_and_a_lab_that_go_with_them(tmp_path: Path) -> Non
         wait_until(lambda: server.get("/")[0] == 200, "the place to be free")
 
 
+@thorough
 @needs_lab
 def test_a_server_that_is_killed_leaves_no_visitors(tmp_path: Path) -> None:
     """Their apps notice that it has gone, end what they started, and take their folders along."""
@@ -146,6 +147,7 @@ def test_a_server_that_is_killed_leaves_no_visitors(tmp_path: Path) -> None:
         wait_until(lambda: not list(tmp_path.iterdir()), "the visitors' folders to go")
 
 
+@thorough
 def test_a_later_server_removes_what_a_dead_one_left(tmp_path: Path) -> None:
     left, fresh, other, link = (tmp_path / f"inspector-visitor-{name}" for name in ("a", "b", "c", "d"))
     for folder in (left, fresh, other):
@@ -167,6 +169,7 @@ def test_a_later_server_removes_what_a_dead_one_left(tmp_path: Path) -> None:
             assert folder.exists() and server.apps           # its server lives
 
 
+@thorough
 @needs_lab
 @needs_chromium
 def test_the_page_hears_keys_at_once_and_asks_nobody_else(tmp_path: Path) -> None:
@@ -212,6 +215,7 @@ def a_class(folder: Path) -> Path:
     return folder / "class"
 
 
+@thorough
 @needs_lab
 def test_a_browser_keeps_its_seat_in_a_class_and_nobody_takes_anothers(tmp_path: Path) -> None:
     folder = a_class(tmp_path)
@@ -238,6 +242,7 @@ def test_a_browser_keeps_its_seat_in_a_class_and_nobody_takes_anothers(tmp_path:
         wait_until(lambda: not list((folder / "votes").iterdir()), "the vote to go")
 
 
+@thorough
 @needs_lab
 def test_three_browsers_vote_and_their_answers_stay_with_the_class(tmp_path: Path) -> None:
     folder = a_class(tmp_path)

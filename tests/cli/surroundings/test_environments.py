@@ -73,6 +73,7 @@ def test_the_app_opens_and_runs_a_session(home: tuple[dict[str, str], str]) -> N
     assert b"Traceback" not in app.seen and b"is kept as" not in app.seen
 
 
+@thorough
 @needs_lab
 @sweep("words", [
     ["run", "udp", "--no-server"], ["draw", str(TRACES / "tcp.pcapng"), "--as", "header"],
@@ -99,6 +100,7 @@ def test_doctor_says_it_and_how_it_is_mended(home: tuple[dict[str, str], str]) -
     assert done.stderr == b""
 
 
+@thorough
 def test_folders_that_root_left_behind_are_told_with_the_command_that_mends(tmp_path: Path) -> None:
     _open(tmp_path)
     os.chown(tmp_path, UNKNOWN, UNKNOWN)
@@ -129,6 +131,7 @@ def _without_temporary_folder(*words: str, own: Mapping[str, str]) -> subprocess
     )
 
 
+@thorough
 @needs_lab
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
 def test_nothing_needs_a_temporary_folder(tmp_path: Path) -> None:

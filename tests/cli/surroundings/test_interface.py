@@ -9,6 +9,7 @@ from pathlib import Path
 from inspector.trace.trace import Trace
 from tests.support.running.commands import ROOT
 from tests.support.running.lab import needs_lab
+from tests.support.tiers import thorough
 
 # As root of the network: a datagram, the loopback down, a datagram that cannot go, up again, one more.
 SCRIPT = """
@@ -46,6 +47,7 @@ print(record.returncode, said.decode())
 """
 
 
+@thorough
 @needs_lab
 def test_an_interface_that_goes_down_and_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "x.pcapng"

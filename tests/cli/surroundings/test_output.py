@@ -15,7 +15,7 @@ import inspector
 from inspector.cli.output import PLAIN
 from inspector.wire import pcapng
 from tests.support.running.lab import needs_lab
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 ROOT = Path(inspector.__file__).parent
 COMMANDS = {
@@ -54,6 +54,7 @@ def test_nothing_is_said_where_nobody_hears(words: str, tmp_path: Path) -> None:
     assert shell(f"{words} 2> /dev/full", tmp_path / "one.pcapng").returncode == heard.returncode
 
 
+@thorough
 @sweep("encoding", ["latin-1", "ascii", "ascii:strict", "utf-8:strict"], lambda name: name == "ascii:strict")
 def test_pictures_keep_their_columns_in_every_encoding(encoding: str, tmp_path: Path) -> None:
     done = shell("run tcp", tmp_path / "one.pcapng", PYTHONIOENCODING=encoding, COLUMNS="100")
@@ -79,6 +80,7 @@ def _is_sign(character: str) -> bool:
         cell_len(character) == 1)
 
 
+@thorough
 @sweep("columns", ["0", "9" * 20, "²"], lambda columns: columns == "²")
 def test_any_word_for_the_width_is_taken(columns: str, tmp_path: Path) -> None:
     assert shell("run udp --no-server", tmp_path / "one.pcapng", COLUMNS=columns).returncode == 0
@@ -93,6 +95,7 @@ def test_a_closed_input_is_no_terminal(words: str, tmp_path: Path) -> None:
     assert (closed.returncode, closed.stderr) == (empty.returncode, empty.stderr)
 
 
+@thorough
 @needs_lab
 def test_a_program_runs_without_an_input_of_ours(tmp_path: Path) -> None:
     done = shell("exec -- sh -c 'cat; exit 7' <&-", tmp_path / "one.pcapng", XDG_STATE_HOME=str(tmp_path))

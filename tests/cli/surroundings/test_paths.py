@@ -21,7 +21,7 @@ from inspector.cli.options.shared import FileName, OutputName
 from tests.support.captures.traces import TRACES
 from tests.support.running.commands import inspector, run
 from tests.support.running.users import UNKNOWN, environment, interpreter
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 CAPTURE = "capture.pcapng"
 # What else must be said, so that the path is the only thing to be wrong: nothing, for most commands.
@@ -213,6 +213,7 @@ UNREADABLE = ("locked.pcapng", "locked/x", "/no/such/x", "notes.txt/x", "loop", 
 UNWRITABLE = ("locked/x", "/no/such/x", "notes.txt/x", "loop", "sealed/x")
 
 
+@thorough
 @sweep("most", [1, None], bool, ids=["some", "all"])
 def test_exit_statuses_are_those_that_the_readme_gives(place: Path, most: int | None) -> None:
     """4 for what cannot be read, 3 for what cannot be written, whichever command reads or writes it.
@@ -245,6 +246,7 @@ def test_exit_statuses_are_those_that_the_readme_gives(place: Path, most: int | 
         assert status == wanted and said.startswith("inspector: "), (words, status, said)
 
 
+@thorough
 def test_a_dash_is_standard_output_or_refused_and_never_a_file(place: Path) -> None:
     asked = [(called_with(called, command, parameter, "-"), False)
              for called, command in commands() for parameter in command.params

@@ -14,7 +14,7 @@ import pytest
 from tests.support.captures.traces import TRACES
 from tests.support.running.lab import needs_lab
 from tests.support.screen.terminal import Terminal
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 TALK = """
 import socket
@@ -39,6 +39,7 @@ def test_a_pipe_by_name_is_read_once_and_waited_for(tmp_path: Path) -> None:
         assert app.end() == 0
 
 
+@thorough
 def test_standard_input_and_process_substitution(tmp_path: Path) -> None:
     inspector = f"{shlex.quote(sys.executable)} -m inspector"
     slow = f"(head -c 10 {CAPTURE}; sleep 1.5; tail -c +11 {CAPTURE})"
@@ -66,6 +67,7 @@ def test_the_title_tells_whether_somebody_writes_the_file(packed: bool, tmp_path
         assert app.end() == 0
 
 
+@thorough
 def test_what_is_no_capture_is_one_sentence(tmp_path: Path) -> None:
     inspector = f"{shlex.quote(sys.executable)} -m inspector"
     for line, said in (

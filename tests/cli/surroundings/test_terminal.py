@@ -14,7 +14,7 @@ from inspector.tui.terminal.guard import ENDING_SIGNALS
 from tests.support.captures.clocks import jumping
 from tests.support.running.lab import needs_lab
 from tests.support.screen.window import LEFT, inspector, terminal, wait_until
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 PAINTED = "WebSocket"
 LEADERS = {"itself": (), "a shell": ("sh", "-c"), "nohup": ()}
@@ -81,6 +81,7 @@ def test_a_terminal_that_nobody_reads_holds_nothing_up(tmp_path: Path, end: str)
         assert app.family() == []
 
 
+@thorough
 def test_a_picture_is_whole_after_a_pause_of_the_terminal(tmp_path: Path) -> None:
     with terminal(tmp_path, inspector("open", str(TRACES / "websocket.pcapng")), size=(120, 40)) as app:
         app.until_shown("Packets")
@@ -93,6 +94,7 @@ def test_a_picture_is_whole_after_a_pause_of_the_terminal(tmp_path: Path) -> Non
         assert app.ended() == 0
 
 
+@thorough
 def test_a_storm_of_sizes_leaves_a_whole_picture(tmp_path: Path) -> None:
     """Of a capture whose clock jumps, while keys go through all panes."""
     capture = tmp_path / "jumps.pcapng"
@@ -136,6 +138,7 @@ def test_ctrl_z_stops_and_fg_goes_on(tmp_path: Path) -> None:
         wait_until(lambda: len(app.family()) == 1, "the shell alone")
 
 
+@thorough
 @sweep(("line", "stop"), [
     ("( {} )", "a key"), ("( {}; true )", "a key"), ("sh -c '{}; true'", "a key"), ("true | {}", "a key"),
     ("( {}; true )", "TSTP"), ("( {}; true )", "STOP"), ("( {}; true )", "a key, then bg"),
@@ -179,6 +182,7 @@ def test_what_is_started_in_a_subshell_or_script_goes_on_as_well(
         wait_until(lambda: len(app.family()) == 1, "the shell alone")
 
 
+@thorough
 @sweep("words", [(), ("open", str(TRACES / "websocket.pcapng"))], lambda words: not words)
 def test_what_is_started_behind_has_its_keys_in_front(tmp_path: Path, words: tuple[str, ...]) -> None:
     with terminal(tmp_path, ["bash", "--norc", "-i"]) as app:

@@ -24,6 +24,7 @@ from tests.support.running.processes import first_line
 from tests.support.running.users import UNKNOWN, environment, interpreter
 from tests.support.screen.terminal import Terminal
 from tests.support.screen.window import LEFT, terminal
+from tests.support.tiers import thorough
 
 COMMAND = [sys.executable, "-m", "inspector"]
 PORT = 4711
@@ -136,6 +137,7 @@ def test_the_helper_opens_a_socket_in_another_network_for_its_ports_alone() -> N
             packets.recv(1 << 16)
 
 
+@thorough
 @needs_lab
 @pytest.mark.skipif(not interpreter(), reason="a second user needs root, and a Python that it may run")
 def test_a_helper_is_asked_where_entering_needs_privilege() -> None:

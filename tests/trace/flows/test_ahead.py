@@ -13,7 +13,7 @@ from inspector.trace.trace import Trace
 from inspector.wire.arrays import Int64s
 from tests.support.captures.frames import pcapng_bytes, trace_of
 from tests.support.captures.tcp import segment
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 _CONVERSATIONS, _EACH = 24, 180
 _SAID = (b"\x81\x05hello", b"+OK\r\n", b"hello world ", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\0" * 300)
@@ -45,6 +45,7 @@ def printed(trace: Trace) -> list[str]:
     return found
 
 
+@thorough
 @sweep("seed", range(3), lambda seed: seed == 0)
 def test_read_together_or_alone_it_is_the_same(seed: int, tmp_path: Path) -> None:
     data = capture(random.Random(seed))

@@ -21,7 +21,7 @@ from inspector.trace.trace import Trace
 from inspector.views.findings.list import FindingList
 from tests.support.captures.growth import KINDS
 from tests.support.captures.tcp import CAPTURES, usual
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 from tests.tools.benchmarks.bench_connections import make, make_kept
 
 FILES = sorted(path for path in CAPTURES.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
@@ -150,6 +150,7 @@ def test_conversations_that_mingle_are_decoded_once_each(
         assert taken == trace.index.count
 
 
+@thorough
 def test_what_was_decoded_is_kept_within_a_budget(tmp_path: Path) -> None:
     """Walking all conversations keeps those that were looked at last; the others are read again."""
     path = tmp_path / "x.pcap"

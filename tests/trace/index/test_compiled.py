@@ -17,7 +17,7 @@ from tests.support.captures.frames import pcap_bytes, pcapng_bytes
 from tests.support.fuzzing import differences
 from tests.support.fuzzing.differences import compiled_and_not, index_of
 from tests.support.fuzzing.seeds import DATA, frames, spoilt
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 pytestmark = pytest.mark.skipif(compiled.loops is None, reason="it was installed without a compiler")
 FILES = sorted(path for path in DATA.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng", ".gz", ".zst"))
@@ -51,6 +51,7 @@ def test_frames_that_are_spoilt_are_the_same_either_way(seed: int) -> None:
         differences.loop_frames(spoilt(frame, chance))
 
 
+@thorough
 @sweep(("order", "kind"), list(product("<>", ["micro", "nano", "modified", "pcapng"])),
        lambda case: case in (("<", "nano"), (">", "pcapng")))
 def test_lengths_that_lie_are_told_the_same_either_way(order: str, kind: str) -> None:

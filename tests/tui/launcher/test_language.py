@@ -61,6 +61,7 @@ from tests.support.screen.live import (
     until,
 )
 from tests.support.screen.strange import look_up
+from tests.support.tiers import thorough
 from tests.tools.translations import DECLARED, called
 
 _WORD = re.compile(r"[A-Za-z]{3,}")
@@ -119,6 +120,7 @@ async def test_the_launcher_and_its_prompts() -> None:
             await until(pilot, lambda: not pilot.app.screen.is_modal, "the launcher")
 
 
+@thorough
 @pytest.mark.usefixtures("strange")
 async def test_the_frame_of_every_pane_and_its_help() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
@@ -133,6 +135,7 @@ async def test_the_frame_of_every_pane_and_its_help() -> None:
             await until(pilot, lambda: pilot.app.screen is screen, "the workbench")
 
 
+@thorough
 @pytest.mark.usefixtures("strange")
 async def test_the_palette_the_menus_and_the_toasts() -> None:
     async with opened("http.pcapng") as (pilot, screen):
@@ -160,6 +163,7 @@ async def test_the_palette_the_menus_and_the_toasts() -> None:
         assert not english("\n".join(said), "Wireshark", "DISPLAY", "PATH", "OSC", "tmux")
 
 
+@thorough
 @pytest.mark.usefixtures("strange")
 async def test_what_is_typed_wrong_and_what_is_not_found() -> None:
     async with opened("http.pcapng") as (pilot, screen):
@@ -180,6 +184,7 @@ async def test_what_is_typed_wrong_and_what_is_not_found() -> None:
         await until(pilot, lambda: nothing in grid(pilot.app.screen), "that nothing was found")
 
 
+@thorough
 @needs_lab
 @pytest.mark.usefixtures("strange")
 async def test_a_session_on_a_held_wire() -> None:

@@ -32,7 +32,7 @@ from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, until, until_shown
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 
 class Visitor(VisitorApp, QuietApp):
@@ -163,6 +163,7 @@ async def test_hands_are_counted_in_two_rounds_and_the_truth_is_held_back(size: 
     assert only.hands == {"server SYN ACK": 4, "nothing": 9} and tallies.own()[1].truth == "server RST ACK"
 
 
+@thorough
 @needs_lab
 async def test_what_is_not_voted_on_and_what_nobody_answered_is_said() -> None:
     async with teacher(str(EXAMPLE), None) as pilot:
@@ -199,6 +200,7 @@ async def test_enter_before_the_run_is_there_is_taken_when_it_is(monkeypatch: py
         await until(pilot, partial(at, teaching(pilot), 1), "the second step")
 
 
+@thorough
 @needs_lab
 async def test_steps_can_be_passed_by_and_the_map_leads_on_to_lessons_for_a_class() -> None:
     async with teacher("socket", None) as pilot:
@@ -218,6 +220,7 @@ async def test_steps_can_be_passed_by_and_the_map_leads_on_to_lessons_for_a_clas
     assert notes.own() is None
 
 
+@thorough
 @needs_lab
 async def test_three_learners_vote_alone_and_after_talking(classroom: Path) -> None:
     async with AsyncExitStack() as all_of_them:
@@ -273,6 +276,7 @@ async def test_three_learners_vote_alone_and_after_talking(classroom: Path) -> N
     assert not (classroom / "votes" / "ballot.json").exists()
 
 
+@thorough
 @needs_lab
 @pytest.mark.parametrize("back", [False, True])
 async def test_who_voted_and_closed_the_browser_is_in_the_results(classroom: Path, back: bool) -> None:

@@ -26,7 +26,7 @@ from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab
 from tests.support.screen.grids import assert_kept
 from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, launcher, until, until_shown
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 KEPT = Path(__file__).with_name("snapshots")
 
@@ -191,6 +191,7 @@ async def test_what_a_step_looks_at_is_shown_to_who_goes_on_there_too() -> None:
         assert screen.front == "sockets"
 
 
+@thorough
 @needs_lab
 async def test_what_is_asked_of_the_past_is_not_told_by_the_ladder() -> None:
     progress.keep("closing", progress.Progress(3, 13))
@@ -213,6 +214,7 @@ async def test_what_is_asked_of_the_past_is_not_told_by_the_ladder() -> None:
         assert any("= 0" in plain(ladder.line(index, 76)) for index in range(ladder.count))
 
 
+@thorough
 @needs_lab
 async def test_things_are_put_in_order_unseen_and_done_by_choice() -> None:
     progress.keep("handshake", progress.Progress(2, 11))
@@ -286,6 +288,7 @@ async def test_arrows_and_enter_put_in_order_too_and_the_list_stays_in_sight() -
         assert judged is not None and judged.all_right
 
 
+@thorough
 @needs_lab
 async def test_a_number_that_is_filled_in_anew_has_no_old_mark_and_right_ones_stay() -> None:
     progress.keep("handshake", progress.Progress(3, 11))
@@ -312,6 +315,7 @@ async def test_a_number_that_is_filled_in_anew_has_no_old_mark_and_right_ones_st
         assert "tcp.ack = 1\n" in words(pilot) and "tcp.seq = 7  ✗" in words(pilot)
 
 
+@thorough
 async def test_the_map_stands_on_the_next_lesson_after_one_that_was_finished() -> None:
     done = ("socket", "life", "data")
     for name in done:

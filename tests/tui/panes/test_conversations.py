@@ -30,7 +30,7 @@ from tests.support.screen.live import (
     until_shown,
     workbench,
 )
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 
 def app_screen(pilot: Pilot[object]) -> Screen[object]:
@@ -61,6 +61,7 @@ async def test_it_opens_first_and_enter_leads_to_the_ladder() -> None:
         assert screen.conversation is not None and screen.conversation.stream == stream
 
 
+@thorough
 async def test_what_is_spoken_can_be_said_and_guessed_again() -> None:
     async with opened(DATA / "protocols" / "mqtt.pcapng") as (pilot, screen):
         pane = screen.query_one(ConversationsPane)
@@ -139,6 +140,7 @@ async def asked(pilot: Pilot[object]) -> None:
     await until(pilot, lambda: isinstance(app_screen(pilot).focused, Input), "the keys in it")
 
 
+@thorough
 async def test_a_conversation_stands_beside_that_of_another_capture() -> None:
     async with opened(DATA / "protocols" / "redis.pcapng") as (pilot, screen):
         pane = screen.query_one(ConversationsPane)
@@ -173,6 +175,7 @@ async def test_a_conversation_stands_beside_that_of_an_earlier_session() -> None
         assert "1  TCP" in grid(app_screen(pilot))
 
 
+@thorough
 async def test_what_is_not_decoded_yet_is_compared_again_when_it_is(tmp_path: Path) -> None:
     path = tmp_path / "long.pcap"
     path.write_bytes(requests_in_turn(8000))
@@ -190,6 +193,7 @@ async def test_what_is_not_decoded_yet_is_compared_again_when_it_is(tmp_path: Pa
         assert screen.trace is not None and screen.trace.share(0) == 1.0
 
 
+@thorough
 async def test_a_file_that_is_no_capture_is_told_and_nothing_is_compared(tmp_path: Path) -> None:
     (tmp_path / "no.pcap").write_bytes(b"this is no capture, whatever its name says")
     async with opened(DATA / "protocols" / "redis.pcapng") as (pilot, screen):

@@ -16,6 +16,7 @@ from inspector.tui.panes.registry import PANES
 from inspector.tui.widgets.line_list import LineList
 from tests.support.captures.growth import KINDS
 from tests.support.screen.live import opened, settled, until
+from tests.support.tiers import thorough
 
 
 async def test_panes_of_a_large_conversation_take_shares(
@@ -45,6 +46,7 @@ async def test_panes_of_a_large_conversation_take_shares(
         assert sum(share for _, share in shares) - decoded <= MOST # Conversations: the first
 
 
+@thorough
 async def test_a_filter_that_is_still_looking_says_how_far_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

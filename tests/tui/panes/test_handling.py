@@ -34,7 +34,7 @@ from inspector.views.detail.call import MEANINGS
 from tests.support.captures.websocket import CLIENT, talk
 from tests.support.captures.websocket import UPGRADE as WS_UPGRADE
 from tests.support.screen.live import SMALL, USUAL, grid, opened, settled, until
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 from tests.tui.workbench.test_workbench import lines
 
 CHUNKED_IN_1_0 = Path(__file__).parents[2] / "data" / "cases" / "05c-te-chunked-http10.pcap"
@@ -66,6 +66,7 @@ async def test_a_chosen_finding_stands_once_below_its_list(size: tuple[int, int]
         assert " ".join(words.split()).count("the framing is to be taken as faulty") == 1
 
 
+@thorough
 async def test_a_finding_leads_to_each_of_its_packets(tmp_path: Path) -> None:
     """Those of further findings, which one that is folded stands for, among them."""
     turns = [(CLIENT, encode(b"x" * size, TEXT)) for size in (*[1] * 1000, 2, 3, 4)]

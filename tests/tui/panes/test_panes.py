@@ -36,7 +36,7 @@ from tests.support.screen.live import (
     trace,
     until,
 )
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 every_pane = pytest.mark.parametrize("spec", PANES, ids=[spec.id for spec in PANES])
 
@@ -81,6 +81,7 @@ async def test_all_hold_something_on_a_file(size: tuple[int, int]) -> None:
         await show_each(pilot, screen)
 
 
+@thorough
 async def test_all_say_that_there_is_nothing_on_an_empty_file(tmp_path: Path) -> None:
     path = tmp_path / "empty.pcapng"
     path.write_bytes(pcapng.section_header() + pcapng.interface_description(1))
@@ -129,6 +130,7 @@ async def test_all_hold_something_while_a_session_runs() -> None:
         await show_each(pilot, bench(pilot))
 
 
+@thorough
 async def test_help_explains_the_pane_that_has_the_keys() -> None:
     async with opened("tcp.pcapng", SMALL) as (pilot, screen):
         for spec in PANES:

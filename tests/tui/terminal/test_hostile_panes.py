@@ -20,7 +20,7 @@ from inspector.wire.journal import CallRecord, EventRecord, to_fields
 from tests.support.captures.tcp import ip, segment
 from tests.support.captures.websocket import UPGRADE
 from tests.support.screen.terminal import Terminal
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 CLIENT, SERVER = 0, 1
 # Clipboard, title, a link, a query that is answered, colours and places that nobody uses; C1, bidi; markup.
@@ -122,6 +122,7 @@ def kinds(seen: bytes) -> set[bytes]:
     return found | set(re.findall(rb"\x1b.?", rest, re.DOTALL)) | set(re.findall(rb"[\x00-\x1f\x7f]", rest))
 
 
+@thorough
 @sweep("conversations", [1, 4], lambda conversations: conversations == 1)
 def test_nothing_in_a_capture_acts_on_the_terminal(
     tmp_path: Path, harmless: bytes, conversations: int

@@ -37,7 +37,7 @@ from tests.support.screen.live import (
     until,
     until_shown,
 )
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 
 async def test_the_chosen_request_is_copied_as_a_command() -> None:
@@ -115,6 +115,7 @@ async def type_comment(pilot: Pilot[Any], text: str) -> None:
     await settled(pilot)
 
 
+@thorough
 async def test_marks_and_comments_are_shown_and_saved(tmp_path: Path) -> None:
     file = tmp_path / "mine.pcapng"
     file.write_bytes((TRACES / "tcp.pcapng").read_bytes())

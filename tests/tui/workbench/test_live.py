@@ -133,6 +133,7 @@ def each_after_each(kinds: Sequence[Kind]) -> list[Kind]:
     return walk
 
 
+@thorough
 async def test_both_ends_speak_when_they_are_told_to() -> None:
     async with session("tcp", size=(80, 24), messages=()) as pilot:
         await running(pilot, 3)
@@ -147,6 +148,7 @@ async def test_both_ends_speak_when_they_are_told_to() -> None:
         assert bench(pilot).query_one("#composer-server", Composer).input.value == "6869"
 
 
+@thorough
 async def test_websocket_ends_send_frames_of_each_kind() -> None:
     async with session("websocket", messages=()) as pilot:
         await until_drawn(pilot, "101 Switching")
@@ -331,6 +333,7 @@ async def test_each_step_of_a_burst_lets_each_waiting_end_make_one_call(
         assert all(steps)
 
 
+@thorough
 async def test_a_burst_of_steps_in_a_session_that_runs_holds_it_and_goes_on() -> None:
     async with session("udp", behaviour="push", push_count=9000, push_interval=0.02) as pilot:
         await running(pilot, 4)
@@ -354,6 +357,7 @@ def starts(trace: Trace) -> int:
     return sum(event.kind == "session-started" for event in trace.events)
 
 
+@thorough
 async def test_again_starts_the_same_session_once_more() -> None:
     async with session("udp") as pilot:
         await running(pilot, 4)
@@ -414,6 +418,7 @@ async def test_an_agent_that_is_killed_is_told_and_its_trace_stays() -> None:
         await until(pilot, lambda: any("ended" in said for said in toasts(pilot)[before:]), "a sentence")
 
 
+@thorough
 async def test_the_list_follows_a_session_until_one_looks_back() -> None:
     async with session("udp", size=(80, 24), behaviour="push", push_count=2000, push_interval=0.02) as pilot:
         await pilot.press("2")
@@ -430,6 +435,7 @@ async def test_the_list_follows_a_session_until_one_looks_back() -> None:
         assert packets.following
 
 
+@thorough
 async def test_a_session_is_read_on_whatever_lies_over_it_or_just_closed() -> None:
     async with session("udp", size=(80, 24), behaviour="push", push_count=9000, push_interval=0.05) as pilot:
         await running(pilot, 4)

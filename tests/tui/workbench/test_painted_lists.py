@@ -23,7 +23,7 @@ from tests.support.running.lab import needs_lab
 from tests.support.screen.keys import type_together
 from tests.support.screen.live import QuietApp, bench, running, settled, until
 from tests.support.screen.painted import Painted
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 NOTE = 16              # cells in which the last line says how many are new
 
@@ -116,6 +116,7 @@ async def test_every_line_is_painted_once_where_it_stands(kind: str, size: tuple
                 await until_painted(pilot, f"{width}x{height}")
 
 
+@thorough
 @needs_lab
 async def test_what_is_chosen_nowhere_is_asked_for_from_the_beginning() -> None:
     app = QuietApp(start=resolved(SessionSpec(kind="tcp", interactive=True)))

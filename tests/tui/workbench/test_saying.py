@@ -28,10 +28,12 @@ from tests.support.screen.live import (
     until,
     until_drawn,
 )
+from tests.support.tiers import thorough
 
 pytestmark = needs_lab
 
 
+@thorough
 async def test_a_line_is_said_again_and_again_until_the_key_ends_it() -> None:
     async with session("tcp", messages=(), behaviour="silent") as pilot:
         await until_drawn(pilot, "recv() …")
@@ -86,6 +88,7 @@ async def test_an_earlier_message_is_edited_and_said_again() -> None:
         await until_drawn(pilot, '"hello again"')
 
 
+@thorough
 async def test_what_was_said_is_there_in_the_next_session() -> None:
     async with session("tcp", messages=(), behaviour="silent") as pilot:
         await until_drawn(pilot, "recv() …")

@@ -28,7 +28,7 @@ from tests.support.screen.live import (
     until,
     workbench,
 )
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 
 def ladder(pilot: Pilot[Any]) -> tuple[int, int]:
@@ -148,6 +148,7 @@ KEYS_AT_80 = {
 }
 
 
+@thorough
 @sweep("live", [False, True], bool)
 async def test_the_keys_of_the_pane_one_is_in_come_first(live: bool) -> None:
     app = QuietApp(start=SessionSpec(kind="tcp", interactive=True) if live else None,

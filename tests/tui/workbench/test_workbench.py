@@ -43,7 +43,7 @@ from tests.support.screen.live import (
     until,
     until_shown,
 )
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 
 def visible(screen: WorkbenchScreen) -> set[str]:
@@ -60,6 +60,7 @@ def list_of(screen: WorkbenchScreen, pane: str) -> LineList:
     return screen.pane(pane).query_one(LineList)
 
 
+@thorough
 async def test_panes_stand_side_by_side_where_there_is_room() -> None:
     async with opened("websocket.pcapng", SMALL) as (pilot, screen):
         for size, names in (
@@ -91,6 +92,7 @@ async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back() -> None:
         assert visible(screen) == {"ladder", "packets", "detail", "bytes"}
 
 
+@thorough
 async def test_resizing_keeps_what_is_chosen() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         screen.choose(Selection(row=Row(7)))

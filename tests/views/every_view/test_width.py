@@ -16,6 +16,7 @@ from inspector.views.packets.list import PacketList
 from inspector.wire.journal import EventRecord
 from inspector.wire.text import escaped
 from tests.support.captures.network import CLIENT, SERVER, Network
+from tests.support.tiers import thorough
 
 TEXTS = {
     "thai": "สวัสดีครับ ยินดีต้อนรับสู่เครือข่าย น้ำใจ",
@@ -27,6 +28,7 @@ TEXTS = {
 WIDTHS = (20, 61, 80, 105, 133, 200)
 
 
+@thorough
 def test_every_code_point_is_as_wide_as_on_the_screen() -> None:
     assigned = (*range(0x40000), *range(0xE0000, 0xE1000), *range(0xF0000, sys.maxunicode, 0x1000))
     wrong = [code for code in assigned if cell_width(chr(code)) != cell_len(chr(code))]

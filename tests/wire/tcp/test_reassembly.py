@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from inspector.model.packets import Row, first_rows
 from inspector.wire.tcp.stream import ByteStream, Conflict, Gap, Piece
+from tests.support.tiers import thorough
 
 
 class Wire:
@@ -201,6 +202,7 @@ def test_any_segments_keep_the_books_straight(segments: list[tuple[int, bytes, i
     stream.conflicts()
 
 
+@thorough
 def test_gigabytes_are_read_in_windows_of_bounded_memory() -> None:
     size = 60_000
     stream = ByteStream(lambda row, start, length: row.to_bytes(4, "big") * (length // 4))

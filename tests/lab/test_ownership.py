@@ -30,6 +30,11 @@ def owner(path: Path) -> int:
 
 @needs_root
 def test_a_new_trace_is_given_to_who_called_sudo(tmp_path: Path) -> None:
+    for mode, own in ((0o755, 0), (0o777, NOBODY)):              # of a folder of root's: who may write there
+        tmp_path.chmod(mode)
+        os.close(create_file(tmp_path / f"{mode}.pcapng").descriptor)
+        assert owner(tmp_path / f"{mode}.pcapng") == own
+    os.chown(tmp_path, NOBODY, NOBODY)
     os.close(create_file(tmp_path / "new.pcapng").descriptor)
     assert owner(tmp_path / "new.pcapng") == NOBODY
     assert stat.S_IMODE((tmp_path / "new.pcapng").stat().st_mode) == 0o600

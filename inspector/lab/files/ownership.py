@@ -1,7 +1,7 @@
 """Files and folders that are made here, and whose they are: under sudo they are given to who called it.
 
-Only what a call made itself is given away, by its descriptor: never what stood there, and nothing at the
-end of a symbolic link.
+Only what a call made itself is given away, by its descriptor, and in a folder in which the caller could have
+made it: never what stood there, nothing at the end of a symbolic link, or behind one into root's folders.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ def create_file(path: Path, *, overwrite: bool = True, mode: int = 0o600) -> Cre
     that nobody reads.
     """
     flags = os.O_WRONLY | os.O_CLOEXEC
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        made = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        made = os.open(path.name or ".", flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=folder)
+        if _may_write_in(folder):
+            _give(made)
     except FileExistsError:
         there = os.open(path, flags | os.O_NONBLOCK)       # a pipe without a reader is no reason to wait
         status = os.fstat(there)
@@ -45,7 +48,8 @@ def create_file(path: Path, *, overwrite: bool = True, mode: int = 0o600) -> Cre
             raise TakenError(f"{path} exists already.") from None
         os.set_blocking(there, True)
         return Created(there, made=False)
-    _give(made)
+    finally:
+        os.close(folder)
     return Created(made, made=True)
 
 
@@ -97,6 +101,19 @@ def give_like(made: int, folder: int) -> None:
     caller = _caller()
     if caller is not None and os.fstat(folder).st_uid == caller[0]:
         _give(made)
+
+
+def _may_write_in(folder: int) -> bool:
+    """Whether who called sudo could have made a file in a folder (a descriptor), by its owner and mode."""
+    caller = _caller()
+    if caller is None:
+        return False
+    status = os.fstat(folder)
+    if status.st_uid == caller[0]:
+        return bool(status.st_mode & stat.S_IWUSR)
+    if status.st_gid == caller[1]:
+        return bool(status.st_mode & stat.S_IWGRP)
+    return bool(status.st_mode & stat.S_IWOTH)
 
 
 def _give(made: int) -> None:

@@ -57,11 +57,23 @@ def test_nothing_is_made_behind_a_link(tmp_path: Path) -> None:
 
 
 def test_a_new_file_belongs_to_who_called(tmp_path: Path) -> None:
+    os.chown(tmp_path, CALLER, CALLER)
     output = tmp_path / "new.pcapng"
     assert record(output) == 0
     assert (output.stat().st_uid, output.stat().st_mode & 0o777) == (CALLER, 0o600)
     assert record(tmp_path / "none.pcapng", files=12) != 0
     assert not (tmp_path / "none.pcapng").exists()
+
+
+def test_a_new_file_in_a_folder_of_roots_stays_roots(tmp_path: Path) -> None:
+    """A link of the caller's leads into it, say to /etc/cron.d: what is made there is not theirs to write."""
+    roots, callers = tmp_path / "roots", tmp_path / "callers"
+    roots.mkdir(0o755)
+    callers.mkdir()
+    os.chown(callers, CALLER, CALLER)
+    (callers / "link").symlink_to(roots)
+    assert record(callers / "link" / "new.pcapng") == 0
+    assert (roots / "new.pcapng").stat().st_uid == 0
 
 
 @sweep("words", [["run", "udp", "--no-server"], ["lesson", "new", "mine"]], lambda words: words[0] == "run",

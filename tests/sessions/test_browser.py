@@ -28,7 +28,7 @@ def count(trace: Trace, text: str) -> int:
 
 @needs_lab
 @needs_browser
-@sweep(("behaviour", "from_page", "from_server"), [("echo", 2, 2), ("push", 0, 3)],
+@sweep(("behaviour", "from_page", "from_server"), [("echo", 2, 2), ("push", 0, 3), ("silent", 2, 0)],
        lambda case: case[0] == "echo")
 def test_a_browser_opens_the_page_and_its_websocket(
     tmp_path: Path, behaviour: str, from_page: int, from_server: int

@@ -51,6 +51,7 @@ class Session:
         self._kill_at: float | None = None
         self._release_server_at: float | None = None
         self._ok = True
+        self._given_up = False             # an end could not be started: what becomes of the other is no news
         self.over = False
         report("session-started", f"A {spec.kind} session starts.", session=json.dumps(spec.to_json()))
         roles: tuple[Role, ...] = ("server", "client") if spec.own_server else ("client",)
@@ -70,6 +71,9 @@ class Session:
                 self._describe_to(child)
         if not self._endpoints:
             self._finish()
+        elif not self._ok and not spec.interactive:
+            self._given_up = True                  # nobody will ever come
+            self.stop()
 
     def owns(self, child: Child) -> bool:
         """True for a process of this session."""
@@ -90,7 +94,7 @@ class Session:
         status = child.status or 0
         if child is self._held:
             self._held = None
-        elif status and not child.failed:
+        elif status and not child.failed and not self._given_up:
             self._report("failed", child.complaint, child=child)
         self._ok = self._ok and status == 0
         self._report("endpoint-ended", f"The {child.role}'s process ended.", child=child, status=str(status))

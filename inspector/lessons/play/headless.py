@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from inspector.lab.errors import LabError
 from inspector.lab.launch import Agent, start_agent
 from inspector.lessons.asking.scene import Scene, TooMuchError
 from inspector.lessons.format.faults import Fault
@@ -78,6 +79,9 @@ class Stage:
             if (failure := self._agent.failure()) is not None:
                 raise failure
             self._trace.refresh()
+            for event in self._trace.events:
+                if event.kind == "failed" and event.known.get("missing"):      # an end that could not start
+                    raise LabError(event.text)
             for command in self.player.advance():
                 self._agent.send(command)
 

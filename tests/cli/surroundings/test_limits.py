@@ -54,6 +54,19 @@ def test_a_session_runs_with_few_open_files_or_says_so(most: int, status: int, t
 
 
 @needs_lab
+@sweep(("command", "most"), [(command, most) for command in ("run tcp", "lesson check handshake")
+                             for most in range(20, 26)],
+       lambda case: case in (("run tcp", 24), ("lesson check handshake", 22)))  # fmt: skip
+def test_an_end_that_cannot_start_is_the_one_thing_that_is_said(command: str, most: int,
+                                                                tmp_path: Path) -> None:
+    """The other end is not waited for, nor what becomes of it told; no lesson is accused."""
+    done = limited(command, tmp_path, resource.RLIMIT_NOFILE, most)
+    if done.returncode:
+        assert done.returncode == 3 and len(done.stderr.splitlines()) == 1, done.stderr
+        assert done.stderr.endswith(": Too many open files.\n")
+
+
+@needs_lab
 @sweep("command", SIZES, lambda command: command == SIZES[0])
 def test_a_file_that_may_not_grow_is_told_once(command: str, tmp_path: Path) -> None:
     done = limited(command, tmp_path, resource.RLIMIT_FSIZE, 512)

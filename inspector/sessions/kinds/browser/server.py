@@ -31,6 +31,7 @@ const socket = new WebSocket("ws://" + location.host + %(path)s);
 let sent = 0, came = 0;
 function next() {
   if (sent < messages.length) socket.send(messages[sent++]);
+  while (!answers && sent < messages.length) socket.send(messages[sent++]);
   if (!stays && sent == messages.length && came >= answers) socket.close(1000);
 }
 socket.onopen = next;
@@ -71,6 +72,11 @@ class WebExchange(HttpExchange):
 
     def page(self) -> bytes:
         return page(self.spec)
+
+    @property
+    def is_silent(self) -> bool:
+        """Never: who says nothing does so on the WebSocket, for which the page has to come first."""
+        return False
 
     def received(self, data: bytes) -> None:
         if not self._is_known:

@@ -101,10 +101,15 @@ class ServerExchange(Exchange):
 
     # -- answers ------------------------------------------------------------------------------------
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether no request is answered."""
+        return self.spec.behaviour == "silent"
+
     def _answer(self) -> None:
         assert self._request is not None
         self.requests += 1
-        if self.spec.behaviour == "silent":
+        if self.is_silent:
             return
         method = self._request.method.decode("ascii")
         path = self._request.target.decode("ascii", "replace").partition("?")[0]

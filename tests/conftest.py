@@ -21,7 +21,7 @@ import hypothesis
 import pytest
 
 from inspector.model.language import ask_for
-from tests.support.tiers import examples, examples_in_tiers  # noqa: F401   (a fixture)
+from tests.support.tiers import PART, examples, examples_in_tiers, keep_part  # noqa: F401   (a fixture)
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -44,9 +44,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Dealer(config, log)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take a part of the sweeps: all of them take long."""
+    parser.addoption(PART, default="1/1", metavar="N/M", help="of the thorough tests, part N of M")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a process of xdist, put the tests in the order in which they are dealt out."""
+    """Leave other parts out; in a process of xdist, put the tests in the order in which they are dealt."""
+    keep_part(config, items)
     if hasattr(config, "workerinput"):
         from tests.support.running.deal import mixed
 

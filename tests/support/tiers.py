@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from zlib import crc32
 
 import hypothesis
 import pytest
 
+PART = "--part"          # N/M: of the sweeps that run, every M-th test, from the N-th
 SHARE, LEAST = 4, 10     # of the examples one in four by default, but this many at least
 _SETTINGS = "_hypothesis_internal_use_settings"          # where hypothesis reads them at each call
 
@@ -26,6 +28,29 @@ def sweep(
     params = [case if usual(case) else pytest.param(*(case if several else (case,)), marks=thorough)
               for case in cases]
     return pytest.mark.parametrize(names, params, **options)
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """(N - 1, M) of "N/M"."""
+    number, _, several = text.partition("/")
+    try:
+        found = int(number) - 1, int(several)
+    except ValueError:
+        found = -1, 0
+    if not 0 <= found[0] < found[1]:
+        raise pytest.UsageError(f"{PART} takes N/M, N from 1 to M, and not {text}.")
+    return found
+
+
+def keep_part(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the thorough tests of other parts out; each is in one, whatever else runs and whoever asks."""
+    number, several = part_of(config.getoption(PART))
+    left = [item for item in items if item.get_closest_marker(thorough.name)
+            and crc32(item.nodeid.encode()) % several != number]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        out = set(left)
+        items[:] = [item for item in items if item not in out]
 
 
 def examples_in_tiers(metafunc: pytest.Metafunc) -> None:

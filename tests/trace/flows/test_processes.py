@@ -19,6 +19,7 @@ from inspector.trace.flows.processes import Processes
 from inspector.trace.trace import Trace
 from inspector.views.json import spread
 from tests.support.running.commands import COMMAND, LIMIT
+from tests.support.tiers import sweep
 from tests.tools.benchmarks import bench_tcp
 
 HERE = os.getpid()
@@ -111,8 +112,8 @@ def test_who_leaves_early_ends_those_that_still_work(processes: Processes) -> No
         os.kill(child, 0)
 
 
-@pytest.mark.parametrize("what", ["conversations", "findings"])
-@pytest.mark.parametrize("name", ["tcp/random.pcap", "frames/reuse.pcapng"])
+@sweep("what", ["conversations", "findings"], lambda what: what == "findings")
+@sweep("name", ["tcp/random.pcap", "frames/reuse.pcapng"], lambda name: name.startswith("tcp"))
 def test_several_processes_tell_the_same(what: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spread, "_CONVERSATIONS", 7)
     monkeypatch.setattr(spread, "_LEAST", 0)
@@ -133,7 +134,7 @@ def test_several_processes_tell_the_same(what: str, name: str, monkeypatch: pyte
     assert told[0] == told[1] and told[0]
 
 
-@pytest.mark.parametrize("end", ["SIGTERM", "SIGINT", "closed"])
+@sweep("end", ["SIGTERM", "SIGINT", "closed"], lambda end: end == "SIGINT")
 def test_a_command_leaves_no_process_behind(lossy: Path, end: str) -> None:
     reading, writing = os.pipe()
     fcntl(writing, F_SETPIPE_SZ, 4096)

@@ -61,7 +61,7 @@ from tests.support.screen.live import (
     until,
 )
 from tests.support.screen.strange import look_up
-from tests.support.tiers import thorough
+from tests.support.tiers import sweep, thorough
 from tests.tools.translations import DECLARED, called
 
 _WORD = re.compile(r"[A-Za-z]{3,}")
@@ -275,7 +275,7 @@ def test_no_literal_goes_to_the_screen_by_no_door() -> None:
 KEPT = Path(__file__).with_name("chinese")
 
 
-@pytest.mark.parametrize("size", [SMALL, USUAL], ids=lambda size: f"{size[0]}x{size[1]}")
+@sweep("size", [SMALL, USUAL], lambda size: size == SMALL, ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_chinese_stands_in_its_columns(size: tuple[int, int]) -> None:
     language.ask_for("zh")
     async with QuietApp().run_test(size=size) as pilot:

@@ -251,7 +251,7 @@ async def test_what_is_chosen_stands_out_in_every_theme(themes: list[str]) -> No
             assert [text.startswith("▶") for text in lines(packets)].count(True) == 1
 
 
-@sweep("theme", sorted(BUILTIN_THEMES), {"ansi-dark", "ansi-light", "nord", "textual-light"}.__contains__)
+@sweep("theme", sorted(BUILTIN_THEMES), {"ansi-dark", "textual-light"}.__contains__)
 @pytest.mark.parametrize("key", ["ctrl+s", "ctrl+p"])
 async def test_what_is_chosen_in_a_menu_and_in_the_palette_stands_out(key: str, theme: str) -> None:
     async with opened("http-connections.pcapng") as (pilot, screen):

@@ -26,7 +26,7 @@ from inspector.tui.lessons.ladder_pane import SPEC as LADDER
 from inspector.tui.lessons.ladder_pane import LessonLadderPane
 from inspector.tui.lessons.page_list import NumberInput, PageList
 from inspector.tui.messages import NOTHING, BackAsked, ByteChosen, PaneAsked, Selection, SelectionMade
-from inspector.tui.panes.base import Pane
+from inspector.tui.panes.base import Pane, panes_in
 from inspector.tui.panes.handshake import HandshakePane
 from inspector.tui.panes.registry import PANES
 from inspector.tui.terminal.turnstile import turnstile_of
@@ -119,7 +119,7 @@ class TwoSides(BaseScreen):
     @cached_property
     def panes(self) -> list[Pane]:
         """All of them, the one in front among them."""
-        return list(self.query(Pane))
+        return panes_in(self)
 
     @property
     def pane(self) -> Pane:

@@ -8,6 +8,7 @@ a head above it (`ListPane`): they say what its lines are and what a chosen line
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
@@ -16,6 +17,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.dom import DOMNode
 from textual.timer import Timer
 
 from inspector.model.language import marked, tr
@@ -192,11 +194,18 @@ class Pane(LeavesQuietly, Vertical):
     def reset(self) -> None:
         """Forget what belonged to another trace."""
 
+    @abstractmethod
     def update_trace(self) -> None:
         """Draw what is new in `self.trace`."""
 
+    @abstractmethod
     def update_selection(self) -> None:
         """Show `self.selection`."""
+
+
+def panes_in(node: DOMNode) -> list[Pane]:
+    """All panes inside of a screen, or another node."""
+    return list(node.query(Pane))      # type: ignore[type-abstract]  # none is made, they are looked for
 
 
 class ListPane(Pane):

@@ -142,6 +142,9 @@ class BytesPane(ListPane):
     def on_resize(self) -> None:
         self.call_after_refresh(self.update_selection)
 
+    def update_trace(self) -> None:
+        """Bytes are of what is chosen: a trace that grows changes nothing of them."""
+
     def update_selection(self) -> None:
         if self.trace is None:
             return

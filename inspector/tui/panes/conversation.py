@@ -6,6 +6,7 @@ event loop (`Pane.work`), so that nothing ever waits for them.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from inspector.model.language import tr
@@ -76,9 +77,9 @@ class ConversationPane(ListPane):
                 self.mark()
         return more
 
+    @abstractmethod
     def begin(self, conversation: Conversation) -> LineProvider | None:
         """Lines of another conversation."""
-        raise NotImplementedError
 
     def go_on(self) -> bool:
         """Do a turn's work; True when the lines changed."""

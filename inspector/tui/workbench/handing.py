@@ -20,7 +20,7 @@ from inspector.model.language import recognised, tr
 from inspector.model.packets import packet_number
 from inspector.sessions import temporary
 from inspector.tui.messages import Selection
-from inspector.tui.panes.base import Pane
+from inspector.tui.panes.base import panes_in
 from inspector.tui.panes.packets import PacketsPane
 from inspector.tui.widgets.clipboard import copy
 from inspector.tui.widgets.prompt import PromptScreen
@@ -139,7 +139,7 @@ class HandingOn(DOMNode):
         self.app.push_screen(PromptScreen(question, known, check=lambda _text: lacking, hint=hint), chosen)
 
     def _commented(self) -> None:
-        for pane in self.query(Pane):
+        for pane in panes_in(self):
             pane.comments_changed()
 
     # --- Wireshark ---

@@ -45,7 +45,7 @@ from inspector.tui.messages import (
     SelectionMade,
     StatusChanged,
 )
-from inspector.tui.panes.base import Pane, PaneSpec
+from inspector.tui.panes.base import Pane, PaneSpec, panes_in
 from inspector.tui.panes.detail import DetailPane
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.registry import PANES
@@ -173,7 +173,7 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         return next(pane for pane in self.panes if pane.id == name)
 
     def on_mount(self) -> None:
-        self.panes = list(self.query(Pane))
+        self.panes = panes_in(self)
         self._size = self.app.size
         self._open_kept_panes()
         self._began_with = self.front

@@ -1,0 +1,95 @@
+"""What stands in a room of one list is in the list, with all its parts; a lesson's folder is whole.
+
+mypy sees a part that a spec lacks, not a file that nobody names, nor a module without its object.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+import pytest
+
+from inspector.cli.commands import COMMANDS
+from inspector.cli.exports import EXPORTS
+from inspector.lessons.format.loader import load
+from inspector.lessons.library import CONTENT
+from inspector.protocols import REGISTRY as PROTOCOLS
+from inspector.protocols.api import Protocol
+from inspector.sessions.kinds import REGISTRY as KINDS
+from inspector.sessions.kinds.kind import Kind
+from inspector.tui.panes.base import PaneSpec
+from inspector.tui.panes.registry import PANES
+
+pytestmark = pytest.mark.quick
+
+
+class Room(NamedTuple):
+    """A package whose modules are each one of a list, but for what they share."""
+
+    package: str
+    shared: frozenset[str]
+    name: str                                # of the list, as people know it
+    is_one: Callable[[object], bool]         # whether an object of a module is what the list has
+    known: Callable[[str, object], bool]     # whether the list has it, of a module of this name
+
+
+ROOMS = {
+    "protocol": Room("inspector.protocols", frozenset({"api", "framing"}), "REGISTRY",
+                     lambda one: isinstance(one, Protocol), lambda _, one: one in PROTOCOLS),
+    "session kind": Room("inspector.sessions.kinds", frozenset({"kind", "options"}), "REGISTRY",
+                         lambda one: isinstance(one, Kind), lambda _, one: one in KINDS),
+    "pane": Room("inspector.tui.panes",
+                 frozenset({"base", "registry", "conversation", "comparison", "ladder_list"}), "PANES",
+                 lambda one: isinstance(one, PaneSpec), lambda _, one: one in PANES),
+    "command": Room("inspector.cli.commands", frozenset(), "COMMANDS",
+                    lambda one: isinstance(one, click.Command),
+                    lambda module, _: module in {entry.name for entry in COMMANDS}),
+}
+
+
+def test_each_file_of_a_room_is_one_of_its_list() -> None:
+    faults = []
+    for what, room in ROOMS.items():
+        modules = {one.name for one in pkgutil.iter_modules(import_module(room.package).__path__)}
+        assert room.shared <= modules, "what is named as shared is there"
+        for name in sorted(modules - room.shared):
+            found = [one for one in vars(import_module(f"{room.package}.{name}")).values()
+                     if room.is_one(one)]
+            if not found:
+                faults.append(f"{room.package}.{name} has no {what}: it lacks its part, or is shared")
+            elif not any(room.known(name, one) for one in found):
+                faults.append(f"the {what} of {room.package}.{name} has no line in {room.name}")
+    assert not faults
+
+
+def test_each_command_has_the_object_of_its_name() -> None:
+    modules = {entry.name: import_module(f"inspector.cli.commands.{entry.name}") for entry in COMMANDS}
+    missing = [name for name, module in modules.items()
+               if not isinstance(getattr(module, "command", None), click.Command)]
+    assert not missing, "a file of a command holds it as `command`"
+
+
+def test_each_export_has_a_writer_and_words() -> None:
+    assert not [export.name for export in EXPORTS if not callable(export.writer()) or not export.one]
+
+
+def test_no_pane_lacks_what_every_pane_must_say() -> None:
+    """mypy says it where the spec names the pane; Textual's classes are made even so."""
+    lacking = [f"{spec.pane.__name__}.{name}" for spec in PANES for name, one in inspect.getmembers(spec.pane)
+               if getattr(one, "__isabstractmethod__", False)]
+    assert not lacking
+
+
+def test_each_folder_of_lessons_is_a_whole_lesson() -> None:
+    broken = []
+    for folder in sorted(one for one in CONTENT.iterdir() if one.is_dir() and one.name[0] not in "._"):
+        if missing := {"lesson.toml", "en.md", "zh.md"} - {one.name for one in folder.iterdir()}:
+            broken.append(f"{folder.name} lacks {', '.join(sorted(missing))}")
+        else:
+            load(folder)
+    assert not broken

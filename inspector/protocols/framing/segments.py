@@ -46,9 +46,9 @@ def marks_of(words: Sequence[bytes]) -> Marks:
     ends[[first << 8 | second for first, second in endings]] = True
 
     def marks(data: bytes) -> list[int]:
-        octets = np.frombuffer(data, np.uint8)
-        spaces = np.flatnonzero(octets[2:] == _SPACE) + 2
-        before = octets[spaces - 2].astype(np.uint16) << 8 | octets[spaces - 1]
+        codes = np.frombuffer(data, np.uint8)
+        spaces = np.flatnonzero(codes[2:] == _SPACE) + 2
+        before = codes[spaces - 2].astype(np.uint16) << 8 | codes[spaces - 1]
         found = []
         for space in spaces[ends[before]].tolist():
             found += [space + 1 - len(word) for word in words if data.endswith(word, 0, space + 1)]

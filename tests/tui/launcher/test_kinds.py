@@ -35,6 +35,13 @@ def test_names_keys_and_ports_are_each_ones_own() -> None:
 
 
 @every_kind
+def test_it_has_words_for_people(kind: Kind) -> None:
+    assert kind.title and kind.about, "the launcher shows both"
+    assert not kind.about.endswith("."), "it is no sentence, as the others are none"
+    assert kind.forms and kind.endings, "a composer and a menu are made of them"
+
+
+@every_kind
 def test_what_a_kind_offers_is_what_it_takes(kind: Kind) -> None:
     for behaviour in ("echo", "push", "silent"):
         spec = resolved(SessionSpec(kind=kind.name, behaviour=behaviour))

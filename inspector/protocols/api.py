@@ -498,6 +498,31 @@ class TurnRecord(Interface):
 L = TypeVar("L", bound=TurnRecord)
 
 
+class Turns(NamedTuple):
+    """What both ends of a conversation said in turn, a first, of which the capture may lack something.
+
+    `sent`: of each turn the bytes up to the first that lack; `sizes`: how many it has, of the last one as
+    far as it came. `later(number)`: of a turn the packets behind the first, as far as they are there; None
+    where it ends with a byte that is there. Without it each turn is one packet.
+    """
+
+    sent: Sequence[bytes]
+    sizes: Sequence[int]
+    later: Callable[[int], Sequence[bytes] | None] | None
+
+
+class Loose(NamedTuple):
+    """What such turns are: a record each, None where too much lacks for one.
+
+    `partners`: by turn the turn of the record that answers it or is answered by it, -1: none. `whole`:
+    nothing of the last record is still to come.
+    """
+
+    records: Sequence[Any]
+    partners: Sequence[int]
+    whole: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Scan(Generic[L]):
     """Reads conversations in which each turn of an end is one record, in turn, and nothing is wrong.
@@ -507,12 +532,16 @@ class Scan(Generic[L]):
     `decoder(source, records, turns)`: a decoder that has all these records, the same as one that reads.
     `reader()`: what fields take for the decoder of a record that is `TurnRecord`, and who sums it up.
     `begins(head)`: whether a conversation of which these are the first bytes is worth being read for it.
+    `loose(turns)`: the same as `turns` where the capture lacks bytes of what was sent, or the end; None: it
+    has to be decoded. `loose_decoder(source, found, turns)`: its decoder.
     """
 
     turns: Callable[[Sequence[bytes]], Sequence[L] | None]
     decoder: Callable[[Source, Sequence[L], Sequence[bytes]], Decoder[Any]]
     reader: Callable[[], Decoder[Any]]
     begins: Callable[[bytes], bool]
+    loose: Callable[[Turns], Loose | None]
+    loose_decoder: Callable[[Source, Loose, Turns], Decoder[Any]]
 
 
 @dataclass(frozen=True, slots=True)

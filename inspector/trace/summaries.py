@@ -57,6 +57,7 @@ class Summaries:
         # The first place of the block that was read last, and what its conversations speak, by `_names`.
         self._named: tuple[int, Int64s] = (0, np.zeros(0, np.int64))
         self._names: dict[str, int] = {}
+        self._cut_off: list[Int64s] | None = None       # bytes of each direction, by place
 
     def is_regular(self, stream: int) -> bool:
         """Whether all goes straight on in it, so that no packet stands twice."""
@@ -115,7 +116,10 @@ class Summaries:
         if opening is None:
             flow = self._trace.flow(stream)
             opening = self._openings[kind] = flow.handshake, flow.state
-        missing = (0, 0) if whole else self._missing(stream)
+        missing = (0, 0) if whole else self._lacking(place)
+        loose = None if self._plain is None or name >= 0 else self._plain.loose(place)
+        if loose is not None:
+            return Summary(*opening, None, missing, loose.protocol.name, False)
         if name >= 0:
             found = Summary(*opening, None, missing, list(self._names)[name], False)
             if whole:
@@ -148,6 +152,18 @@ class Summaries:
             name = protocol.name if protocol is not None else _name(block, number)
             found.append(-1 if name is None else numbers.setdefault(name, len(numbers)))
         return np.array(found, np.int64)
+
+    def _lacking(self, place: int) -> tuple[int, int]:
+        """How much of each direction of a regular conversation was cut off, as all was captured."""
+        if self._cut_off is None:
+            index, regular = self._trace.index, self._regular
+            size, rows = index.payload_length.astype(np.int64), regular.rows
+            lacks = np.where(size > 0, np.clip(size + index.payload - index.cap_len, 0, size), 0)[rows]
+            sums = [np.concatenate(([0], np.cumsum(np.where(mine, lacks, 0))))
+                    for mine in (~regular.reverse, regular.reverse)]
+            self._cut_off = [one[regular.last] - one[regular.first] for one in sums]
+        a, b = self._cut_off
+        return int(a[place]), int(b[place])
 
     def _missing(self, stream: int) -> tuple[int, int]:
         flow = self._trace.flow(stream)

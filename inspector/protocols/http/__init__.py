@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from inspector.protocols.api import Field, Opening, Protocol, Scan, Source, Start
+from inspector.protocols.api import Field, Loose, Opening, Protocol, Scan, Source, Start, Turns
 from inspector.protocols.http.findings import BOOK
 from inspector.protocols.http.text import head_text
 from inspector.wire.tcp.delivery import Pump
@@ -68,6 +68,18 @@ def _reader() -> HttpDecoder:
     from inspector.protocols.http.plain import READER
 
     return READER
+
+
+def _loose(turns: Turns) -> Loose | None:
+    from inspector.protocols.http.loose import exchanges
+
+    return exchanges(turns)
+
+
+def _loosely_scanned(source: Source, found: Loose, turns: Turns) -> HttpDecoder:
+    from inspector.protocols.http.loose import decoder
+
+    return decoder(source, found, turns)
 
 
 def _decoder(source: Source, pump: Pump, start: Start) -> HttpDecoder:
@@ -152,7 +164,7 @@ HEADERS = (
 
 HTTP = Protocol(
     name="http", title="HTTP", colour="exchange", sniff=_sniff, decoder=_decoder, plain=_plain,
-    scan=Scan(_turns, _scanned, _reader, _begins),
+    scan=Scan(_turns, _scanned, _reader, _begins, _loose, _loosely_scanned),
     book=BOOK, pairs=True,
     fields=(
         Field("http.request", "protocol", _request(lambda message: message.method), json=""),

@@ -29,7 +29,7 @@ from inspector.wire.tcp.stream import ByteStream
 
 _METHOD = rb"(?!PROXY |CONNECT )[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}"
 _REQUEST = re.compile(_METHOD + rb" [^ \r\n]{1,1900} HTTP/1\.\d\r\n")
-_LONGEST, _MOST_HEADERS, _HEADS = 2048, 64, 512     # bytes and headers of a head; heads that are kept
+LONGEST, _MOST_HEADERS, _HEADS = 2048, 64, 512      # bytes and headers of a head; heads that are kept
 _PLACE = 32              # bytes that a message takes here
 _SPECIAL = {"upgrade", "sec-websocket-key", "content-encoding"}     # what says more than a message
 
@@ -94,11 +94,11 @@ def exchanges(turns: Sequence[bytes]) -> list[Head] | None:
     each = iter(turns)
     for said, answered in zip(each, each, strict=True):
         size = said.find(b"\r\n\r\n") + 4
-        asked = _asked(said[:size]) if size <= _LONGEST else None
+        asked = request_of(said[:size]) if size <= LONGEST else None
         if asked is None or len(said) - size != asked.body:
             return None
         size = answered.find(b"\r\n\r\n") + 4
-        told = _answer(answered[:size], asked.bodiless) if size <= _LONGEST else None
+        told = answer_of(answered[:size], asked.bodiless) if size <= LONGEST else None
         if told is None or len(answered) - size != told.body:
             return None
         found += asked, told
@@ -106,7 +106,8 @@ def exchanges(turns: Sequence[bytes]) -> list[Head] | None:
 
 
 @lru_cache(_HEADS)
-def _asked(head: bytes) -> Head | None:
+def request_of(head: bytes) -> Head | None:
+    """The head of a request with which nothing is wrong, as it would stand at the beginning of a stream."""
     if not _REQUEST.match(head) or b"%0" in head:
         return None
     message, findings = parse_head(head, 0, 0, True)
@@ -114,8 +115,8 @@ def _asked(head: bytes) -> Head | None:
 
 
 @lru_cache(_HEADS)
-def _answer(head: bytes, bodiless: bool) -> Head | None:
-    """The head of an answer; `bodiless`: HEAD was asked."""
+def answer_of(head: bytes, bodiless: bool) -> Head | None:
+    """The same of an answer; `bodiless`: HEAD was asked."""
     if not head.startswith(b"HTTP/1."):
         return None
     message, findings = parse_head(head, 0, 1, False)
@@ -164,7 +165,7 @@ class PlainHttpDecoder(HttpDecoder):
     def kept_bytes(self) -> int:
         return _PLACE * len(self._plain)
 
-    def partner(self, position: int) -> int:
+    def partner(self, position: int) -> int | None:
         return position + 1 - 2 * (position & 1)
 
     def handshake(self, message: HttpMessage) -> None:

@@ -21,6 +21,7 @@ from inspector.trace.application.application import Application, by_place
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.plain import (
     Completed,
+    LooseOne,
     PacketWords,
     PlainBlock,
     PlainConversations,
@@ -145,6 +146,13 @@ class Known:
             return None
         return None if self._trace.decoded(stream) else exchanged(self._trace.index, self._flow(stream))
 
+    def loose(self, stream: int) -> LooseOne | None:
+        """What is said in a TCP conversation that has no end, or lacks something; None: to be decoded."""
+        plain = self.plain_conversations()
+        if plain is None or self._trace.decoded(stream):
+            return None
+        return plain.loose(plain.place(stream))
+
     def plain_apart(self) -> Callable[[], Callable[[], None]] | None:
         """By turns: the same, and all rows by conversation, in two steps, the first for a thread.
 
@@ -159,7 +167,8 @@ class Known:
         def look() -> Callable[[], None]:
             rows = {number: sorted_rows(index, number) for number in PROTOCOLS.values()}
             few = count <= _MOST_PLAIN
-            found = PlainConversations(index, self._trace.pieces, self._trace.application) if few else None
+            found = PlainConversations(
+                index, self._trace.pieces, self._trace.application, True) if few else None
 
             def take() -> None:
                 self._rows.take(rows)
@@ -186,15 +195,21 @@ class Known:
             plain = None
         if plain is not None and not self._trace.decoded(stream) and plain.quiet(stream):
             return []
-        if plain is not None and plain.perhaps(stream) and not is_slow_somewhere(self._trace.index,
-                                                                                 self._flow(stream)) \
-                and self.exchanged(stream) is not None:
+        if plain is not None and self._is_all_of_tcp(plain, stream):
             found = self._flow(stream).findings()
             if not any(one.id in ENDINGS or one.id == "tcp.close-wait" for one in found):
                 return sorted(found, key=by_place)
         if plain is not None and not self._trace.decoded(stream) and plain.tcp_quiet(stream):
             return self._trace.application(stream).findings_beside([])
         return self._trace.application(stream).findings
+
+    def _is_all_of_tcp(self, plain: PlainConversations, stream: int) -> bool:
+        """Whether all findings about a conversation are certainly TCP's: nothing it says is wrong, or late."""
+        if is_slow_somewhere(self._trace.index, self._flow(stream)):
+            return False
+        if not self._trace.decoded(stream) and plain.says_nothing_wrong(stream):
+            return True
+        return plain.perhaps(stream) and self.exchanged(stream) is not None
 
     def perhaps_with_findings(self, streams: Sequence[int]) -> Iterator[int]:
         """Of some TCP conversations all but those of which it is certain that there is no finding."""

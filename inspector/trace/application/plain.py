@@ -19,11 +19,12 @@ import numpy as np
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
-from inspector.protocols.api import Protocol
+from inspector.protocols.api import Loose, Protocol, Turns
 from inspector.trace.application.engine import Layer
 from inspector.trace.flows.delivered import delivered
 from inspector.trace.flows.together.columns import followed, tcp_columns
 from inspector.trace.flows.together.midway import midway_ones
+from inspector.trace.flows.together.partly import Packets, Partly, PartlySpoken
 from inspector.trace.flows.together.patterns import Regular, quiet_ones, regular_ones
 from inspector.trace.flows.together.spoken import BEGINS, LARGEST, Block, Pieces, Spoken
 
@@ -52,13 +53,17 @@ def _words_of(layer: Layer) -> dict[Row, PacketWords]:
     decoder, names = layer.decoder, (layer.protocol.name,)
     found: dict[Row, PacketWords] = {}
     for record in decoder.records:
-        rows = decoder.rows_of(record)
-        for row in rows[1:-1]:
-            found[row] = decoder.short(record), ()
-        if len(rows) > 1:
-            found[rows[-1]] = decoder.short(record), names
-        found[rows[0]] = decoder.summary(record), names if len(rows) == 1 else ()
+        rows, counts = decoder.rows_of(record), _counts_for(layer, record)
+        for row in rows[1:]:
+            found[row] = decoder.short(record), names if row == counts else ()
+        found[rows[0]] = decoder.summary(record), names if rows[0] == counts else ()
     return found
+
+
+def _counts_for(layer: Layer, record: Any) -> Row:
+    """The packet for which a record counts: of one that is not whole that with the end of its first line."""
+    decoder, stop = layer.decoder, layer.decoder.counts_from(record)
+    return decoder.source.rows_of(record.direction, record.start, stop)[-1]
 
 
 Completed = tuple[Layer | None, dict[Row, list[Any]]]
@@ -68,7 +73,7 @@ Completed = tuple[Layer | None, dict[Row, list[Any]]]
 def _completed(layer: Layer) -> dict[Row, list[Any]]:
     found: dict[Row, list[Any]] = {}
     for record in layer.decoder.records:
-        found.setdefault(layer.decoder.rows_of(record)[-1], []).append(record)
+        found.setdefault(_counts_for(layer, record), []).append(record)
     return found
 
 
@@ -109,7 +114,7 @@ class PlainConversation:
         return tuple(self._rows[direction][first : bisect_left(starts, stop)]) if start < stop else ()
 
     def missing_in(self, direction: int, start: int, stop: int) -> int:
-        """How many bytes of a range the capture lacks: none."""
+        """How many bytes of a range the capture lacks."""
         return 0
 
     def time_of(self, row: Row) -> int:
@@ -127,6 +132,58 @@ class PlainConversation:
     def said_to_others(self, direction: int) -> Sequence[bytes]:
         """See `Source`."""
         return self._decode().said_to_others(direction)
+
+
+class LooseConversation(PlainConversation):
+    """The same of one of which the capture lacks something: of each packet that carries something a part."""
+
+    def __init__(self, index: Index, decode: Callable[[], Application], packets: Packets) -> None:
+        rows, back = packets.numbered()
+        super().__init__(index, decode, rows, back)
+        lacks = packets.lengths - packets.captured
+        self._lacks = [np.cumsum(lacks[packets.back == bool(side)]).tolist() for side in (0, 1)]
+        self._ends = [
+            (np.array(self._starts[side], np.int64) + packets.captured[packets.back == bool(side)]).tolist()
+            for side in (0, 1)]
+
+    def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
+        """Rows of the packets that brought bytes [start, stop) of a direction, in order of offset."""
+        first = bisect_right(self._ends[direction], start)
+        last = bisect_left(self._starts[direction], stop)
+        return tuple(self._rows[direction][first:last]) if start < stop else ()
+
+    def missing_in(self, direction: int, start: int, stop: int) -> int:
+        """How many bytes of a range the capture lacks."""
+        return self._missing_before(direction, stop) - self._missing_before(direction, start)
+
+    def _missing_before(self, direction: int, offset: int) -> int:
+        at = bisect_left(self._starts[direction], offset) - 1        # the last packet that begins before it
+        if at < 0:
+            return 0
+        before = self._lacks[direction][at - 1] if at else 0
+        lacks = self._lacks[direction][at] - before
+        return int(before + min(lacks, max(offset - self._ends[direction][at], 0)))
+
+
+class LooseOne(NamedTuple):
+    """What is said in a conversation of which the capture lacks something, by a protocol that knows it."""
+
+    protocol: Protocol
+    found: Loose
+    packets: Packets
+    turns: Turns
+
+
+def _loosely(told: tuple[Packets, Turns] | None) -> LooseOne | None:
+    """What turns are of which something may lack; None: they have to be decoded."""
+    if told is None:
+        return None
+    packets, turns = told
+    for protocol, scan in _SCANNED:
+        found = scan.loose(turns)
+        if found is not None:
+            return LooseOne(protocol, found, packets, turns)
+    return None
 
 
 class PlainBlock(NamedTuple):
@@ -253,7 +310,9 @@ class PlainConversations:
     `pieces` reads bytes of packets, `decode` a whole conversation, which is rarely wanted of a plain one.
     """
 
-    def __init__(self, index: Index, pieces: Pieces, decode: Callable[[int], Application]) -> None:
+    def __init__(self, index: Index, pieces: Pieces, decode: Callable[[int], Application],
+                 few: bool = False) -> None:
+        """`few`: somebody waits, so that a little is read at a time."""
         self._index, self._decode = index, decode
         self.count = index.count                 # packets that are known here
         columns = tcp_columns(index)
@@ -265,6 +324,8 @@ class PlainConversations:
         self._place[self._regular.stream] = np.arange(len(self._regular.stream))
         self._spoken = Spoken(index, self._regular, pieces, _perhaps)
         self._block = _NONE                      # the conversations that were read last
+        self._partly = PartlySpoken(index, self._regular, pieces, _perhaps, few)
+        self._loose: tuple[dict[int, int], list[LooseOne | None]] = {}, []      # and of the others, by places
         self._seen = _Seen()
         self._last: tuple[int, Layer | None] = (-1, None)
         self._words: dict[int, dict[Row, PacketWords]] = {}
@@ -315,6 +376,17 @@ class PlainConversations:
                   for (start, stop), known in zip(pairwise(block.bounds), block.known, strict=True)]
         return PlainBlock(block, [one for one, _ in found], [parsed for _, parsed in found], silent)
 
+    def loose(self, place: int) -> LooseOne | None:
+        """What a regular conversation says that has no end, or lacks something; None: it is not known."""
+        regular = self._regular
+        if place < 0 or (regular.whole[place] and regular.ended[place]):
+            return None
+        if place not in self._loose[0]:
+            self._loose = {}, []
+            read: Partly = self._partly.read(place)
+            self._loose = read.places, list(map(_loosely, read.found))
+        return self._loose[1][self._loose[0][place]]
+
     def layer(self, stream: int) -> Layer | None:
         """The protocol of a conversation, and a decoder that has all its records; None: not known here."""
         if self._last[0] != stream:
@@ -329,10 +401,17 @@ class PlainConversations:
         number = place - block.begin
         protocol, found = protocols[number], parsed[number]
         if protocol is None or protocol.scan is None or found is None:
-            return None
+            return None if block.known[number] and self._silent(stream) else self._loose_layer(stream, place)
         source = PlainConversation(self._index, partial(self._decode, stream), *block.packets(number))
         sent = block.sent[block.bounds[number] : block.bounds[number + 1]]
         return Layer(protocol, protocol.scan.decoder(source, found, sent))
+
+    def _loose_layer(self, stream: int, place: int) -> Layer | None:
+        one = self.loose(place)
+        if one is None or one.protocol.scan is None:
+            return None
+        source = LooseConversation(self._index, partial(self._decode, stream), one.packets)
+        return Layer(one.protocol, one.protocol.scan.loose_decoder(source, one.found, one.turns))
 
     def words_of(self, stream: int) -> dict[Row, PacketWords] | None:
         """What is said of each packet of a conversation that carries something; None: not known here."""
@@ -380,10 +459,15 @@ class PlainConversations:
         place = int(self._place[stream])
         return place >= 0 and bool(self._regular.quiet[place]) and self._is_known(place)
 
+    def says_nothing_wrong(self, stream: int) -> bool:
+        """Whether all findings about a conversation are certainly TCP's."""
+        place = int(self._place[stream])
+        return place >= 0 and self._is_known(place)
+
     def _is_known(self, place: int) -> bool:
         block = self.block(place)
         number = place - block.block.begin
-        return block.silent[number] or block.parsed[number] is not None
+        return block.silent[number] or block.parsed[number] is not None or self.loose(place) is not None
 
     def judge(self, stream: int, until: float) -> bool | None:
         """The same of a large one: look at it up to that moment (`time.monotonic`); None: it takes longer."""

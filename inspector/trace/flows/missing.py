@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inspector.trace.flows.tcp import TcpFlow
     from inspector.trace.index.packets import Packets
 
-_LOOK_BACK = 1000        # packets at the end among which the last acknowledgment is looked for
+LOOK_BACK = 1000        # packets at the end among which the last acknowledgment is looked for
 
 
 class Missing(NamedTuple):
@@ -34,7 +34,7 @@ class Missing(NamedTuple):
 
 def acknowledged(trace: Packets, flow: TcpFlow, direction: int) -> int:
     """The offset up to which the peer of a direction has said, last, that it has all bytes."""
-    index, rows = trace.index, flow.rows[-_LOOK_BACK:]
+    index, rows = trace.index, flow.rows[-LOOK_BACK:]
     answers = (flow.directions(rows) != direction) & (index.tcp_flags[rows] & ACK != 0)
     found = np.flatnonzero(answers)
     return flow.streams[direction].offset_of(int(index.ack[rows[found[-1]]])) if len(found) else 0

@@ -16,7 +16,7 @@ import numpy as np
 
 from inspector.model.numbers import TCP
 from inspector.protocols.api import Protocol
-from inspector.trace.application.plain import PlainBlock
+from inspector.trace.application.plain import LooseOne, PlainBlock
 from inspector.trace.index.columns import Growing
 from inspector.views.json.messages import (
     Entry,
@@ -101,12 +101,12 @@ def _objects(values: Sequence[Any]) -> Array:
     return np.fromiter(values, object, len(values))
 
 
-def _frames(block: Block, turns: Int64s) -> Array:
-    """The numbers of each turn's packets as text, "" where it has one packet."""
+def _frames(rows: Int64s, bounds: Int64s, turns: Int64s) -> Array:
+    """The numbers of each turn's packets as text, "" where it has one packet; turns begin at `bounds`."""
     found = _objects([""] * len(turns))
-    for place in np.flatnonzero(np.diff(block.turns)[turns] > 1).tolist():
+    for place in np.flatnonzero(np.diff(bounds)[turns] > 1).tolist():
         turn = turns[place]
-        numbers = block.rows[block.turns[turn] : block.turns[turn + 1]] + 1
+        numbers = rows[bounds[turn] : bounds[turn + 1]] + 1
         found[place] = ", ".join(map(str, numbers.tolist()))
     return found
 
@@ -133,6 +133,7 @@ class _Waiting:
         self._texts: dict[Any, str] = {}
         self._parts: list[_Records] = []
         self._decoded: list[tuple[int, int, _Decoded]] = []      # number, that of its partner, record
+        self._loose: list[tuple[int, int, LooseOne]] = []        # number of the first record, conversation
         self._printed = 0
         self._came = 0                                   # records so far
         self._numbers = Growing("u4")                    # of each that came the one it is printed with, or 0
@@ -144,6 +145,10 @@ class _Waiting:
 
     def add_other(self, stream: int) -> None:
         """Take the records of a conversation that is not plain by columns."""
+        one = None if self._protocol.scan is None else self._trace.known.loose(stream)
+        if one is not None:
+            self._add_loose(stream, one)
+            return
         block = None if self._protocol.scan is None else self._trace.known.exchanged(stream)
         if block is not None:
             self.add_block(block, np.array([stream]))
@@ -181,6 +186,51 @@ class _Waiting:
             _objects(records), _objects([""] * len(entries)),
         ))
 
+    def _add_loose(self, stream: int, one: LooseOne) -> None:
+        """Take the records of a conversation that lacks something, or has no end."""
+        if one.protocol is not self._protocol:
+            return
+        self._loose.append((self._came, stream, one))
+        count = len(one.found.records) - one.found.records.count(None)
+        self._came += count
+        self.fresh += count
+
+    def _take_loose(self) -> None:
+        """Make columns of those, of many conversations at a time."""
+        pending, self._loose = self._loose, []
+        if not pending:
+            return
+        numbers, streams, found = zip(*pending, strict=True)
+        heads = [head for one in found for head in one.found.records]
+        present = np.fromiter((head is not None for head in heads), np.bool_, len(heads))
+        counts = np.array([len(one.found.records) for one in found])
+        before = np.repeat(np.cumsum(counts) - counts, counts)                # turns of those before it
+        came = np.cumsum(present)
+        number = came - 1 - (came - present)[before] + np.repeat(np.array(numbers, np.int64), counts)
+        partner = np.concatenate([np.asarray(one.found.partners, np.int64) for one in found])
+        partner = np.where(partner >= 0, number[np.maximum(partner, 0) + before], _NOTHING)
+        packets = [one.packets for one in found]
+        rows = np.concatenate([one.rows for one in packets])
+        sizes = np.array([len(one.rows) for one in packets])
+        begins = np.concatenate([one.turns[:-1] for one in packets])
+        begins += np.repeat(np.cumsum(sizes) - sizes, counts)
+        missing = np.add.reduceat(np.concatenate([one.lengths - one.captured for one in packets]), begins)
+        partly = missing > 0
+        partly[np.cumsum(counts) - 1] |= np.array([not one.found.whole for one in found])
+        times, chosen, turns = self._trace.index.time_ns[rows], self._chosen[rows], np.flatnonzero(present)
+        texts = self._texts_of([heads[turn] for turn in turns.tolist()])
+        for place in np.flatnonzero(partly[turns]).tolist():
+            lacks = int(missing[turns[place]])
+            told = f', "bytes_missing": {lacks}' if lacks else ""
+            texts[place] = f', "incomplete": true{told}{texts[place]}'
+        self._parts.append(_Records(
+            rows[begins][turns], np.maximum.reduceat(rows, begins)[turns],
+            np.repeat(np.array(streams, np.int64), counts)[turns], number[turns], partner[turns],
+            np.minimum.reduceat(times, begins)[turns], np.maximum.reduceat(times, begins)[turns],
+            np.logical_or.reduceat(chosen, begins)[turns], _objects(texts),
+            _frames(rows, np.append(begins, len(rows)), turns),
+        ))
+
     def add_block(self, block: PlainBlock, streams: Int64s) -> None:
         """Take the conversations of a block; `streams` are their numbers."""
         mine: list[int] = []
@@ -209,7 +259,7 @@ class _Waiting:
             np.repeat(streams, sizes), number, number + 1 - 2 * (position & 1),
             np.minimum.reduceat(times, begins)[turns], np.maximum.reduceat(times, begins)[turns],
             np.logical_or.reduceat(chosen, begins)[turns],
-            _objects(self._texts_of(parsed)), _frames(block, turns),
+            _objects(self._texts_of(parsed)), _frames(block.rows, block.turns, turns),
         ))
         self._came += len(parsed)
         self.fresh += len(parsed)
@@ -234,6 +284,7 @@ class _Waiting:
     def ready(self, before: int) -> Iterator[list[str]]:
         """The lines of those that stand before row `before`, up to the first whose partner does not."""
         self._take_decoded()
+        self._take_loose()
         if not self._parts:
             return
         fresh = sum(len(part) for part in self._parts) - self.old
@@ -273,8 +324,10 @@ class _Waiting:
                                              ObjectNumber(other) if has_one and other else None))
                 continue
             way = "response" if other > number else "request"
-            pair = f'"number": {number}, "{way}_in": {there}, "{way}_number": {other}'
-            if other <= number and wait >= 0:              # else it came before the request had ended
+            pair = f'"number": {number}'
+            if has_one:
+                pair += f', "{way}_in": {there}, "{way}_number": {other}'
+            if has_one and other <= number and wait >= 0:  # else it came before the request had ended
                 pair += f', "{time}": {round(wait / 1e9, 9)!r}'
             lines.append(f'{{"tcp.stream": {stream}, "frames": [{frames or key + 1}], "time_ns": {start}, '
                          f'"end_ns": {end}{text}, {pair}}}')

@@ -30,7 +30,7 @@ class Regular:
     `kind` says which of the patterns that there are each one has, counted in order of appearance.
     `rows` are their packets, conversation by conversation: those of number i are `rows[first[i] : last[i]]`.
     `reverse` tells of each row whether b sent it; `whole`: all payload of the conversation was captured;
-    `quiet`: nothing that goes wrong in TCP can be seen in it.
+    `quiet`: nothing that goes wrong in TCP can be seen in it; `ended`: by a FIN or RST.
     """
 
     stream: Int64s
@@ -42,6 +42,7 @@ class Regular:
     reverse: Bools
     whole: Bools
     quiet: Bools
+    ended: Bools
 
 
 def regular(index: Index) -> Regular:
@@ -72,7 +73,7 @@ def regular_ones(index: Index, columns: TcpColumns, follows: Followed, quiet: Bo
         index.stream[columns.rows[starts[good]]].astype("i8"),
         KeyTable().number(words[:, 0].copy(), words[:, 1].copy()),
         _round_trips(index, columns)[good], starts[good], stops[good], columns.rows, columns.reverse,
-        ~columns.cut(index)[good], quiet[good],
+        ~columns.cut(index)[good], quiet[good], columns.having(columns.flags & (FIN | RST) != 0)[good],
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CONVERSATIONS, _BYTES = 256, 1 << 20        # that are read together: so many at first, or so much,
 _MOST = 16                                  # times as many of those that are asked for in order;
 LARGEST = 1 << 26                           # but none that is larger
-_LARGE = 1 << 14                            # bytes from which the beginning is looked at before all is read
+LARGE = 1 << 14                            # bytes from which the beginning is looked at before all is read
 BEGINS = 64                                 # bytes of it
 
 
@@ -74,7 +74,7 @@ class Spoken:
         ahead = slice(begin, begin + self._times * _CONVERSATIONS)
         sizes, whole = self._size[ahead], found.whole[ahead] & (self._size[ahead] <= LARGEST)
         most = int(np.searchsorted(np.cumsum(sizes), _BYTES)) + 1
-        for number in np.flatnonzero((sizes[:most] > _LARGE) & whole[:most]).tolist():
+        for number in np.flatnonzero((sizes[:most] > LARGE) & whole[:most]).tolist():
             whole[number] = self._may_be_known(begin + number)
             if not whole[number]:
                 break                          # the block ends before it
@@ -85,7 +85,7 @@ class Spoken:
         count = max(1, min(int(np.searchsorted(np.cumsum(sizes), _BYTES)), int(bad)))
         self._follows = begin + count
         first, last = found.first[begin : begin + count], found.last[begin : begin + count]
-        places = _ranges(first, last)
+        places = ranges(first, last)
         rows = found.rows[places]
         lengths = index.payload_length[rows].astype(np.int64)
         carries = np.flatnonzero(lengths > 0)
@@ -115,7 +115,7 @@ class Spoken:
         return self._perhaps(self._pieces(carries, index.payload[carries].astype(np.int64), lengths)[0])
 
 
-def _ranges(first: Int64s, last: Int64s) -> Int64s:
+def ranges(first: Int64s, last: Int64s) -> Int64s:
     """All places of the ranges, one after the other."""
     counts = last - first
     found: Int64s = np.arange(int(counts.sum())) + np.repeat(first - (np.cumsum(counts) - counts), counts)

@@ -379,13 +379,18 @@ class PlainConversations:
     def loose(self, place: int) -> LooseOne | None:
         """What a regular conversation says that has no end, or lacks something; None: it is not known."""
         regular = self._regular
-        if place < 0 or (regular.whole[place] and regular.ended[place]):
+        if place < 0 or (regular.whole[place] and (regular.ended[place] or not self._is_worth(place))):
             return None
         if place not in self._loose[0]:
             self._loose = {}, []
             read: Partly = self._partly.read(place)
             self._loose = read.places, list(map(_loosely, read.found))
         return self._loose[1][self._loose[0][place]]
+
+    def _is_worth(self, place: int) -> bool:
+        """Whether a whole conversation was read to its end."""
+        block = self.block(place).block
+        return block.known[place - block.begin]
 
     def layer(self, stream: int) -> Layer | None:
         """The protocol of a conversation, and a decoder that has all its records; None: not known here."""

@@ -11,9 +11,11 @@ import pytest
 
 from inspector.lessons import progress
 from inspector.lessons.asking.scene import Scene
+from inspector.lessons.format.faults import Fault
 from inspector.lessons.library import EXAMPLE, find, lacking, names, write_example
 from inspector.lessons.pages.lights import lights
 from inspector.lessons.pages.step_page import step_page
+from inspector.lessons.play import headless
 from inspector.lessons.play.answers import (
     disorder_of,
     filled_in,
@@ -103,6 +105,15 @@ def test_the_check_finds_a_wrong_order_that_is_the_right_one(tmp_path: Path) -> 
     facts.write_text(facts.read_text().replace('["syn-ack", "syn"]', '["syn", "syn-ack"]'))
     found = complaints(str(folder))
     assert any("The wrong order answer-first is the right one" in one for one in found), found
+
+
+def test_a_wrong_answer_that_was_right_by_chance_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sum of a mask and a masked byte is their XOR for one mask in 64."""
+    lesson = find(str(EXAMPLE))
+    by_chance = Fault("lesson.toml", 1, "packets", "The wrong answer two: it is none, or the truth.")
+    runs = [[by_chance], []]
+    monkeypatch.setattr(headless, "_played", lambda one: [(one.steps[0], runs.pop(0))])
+    assert proved(lesson) == [(lesson.steps[0], [])] and not runs
 
 
 @pytest.mark.quick

@@ -24,7 +24,7 @@ from inspector.lab.network import namespace
 from inspector.lab.network.wire.ends import make as make_ends
 from inspector.model.records import EventFields
 from inspector.model.wiring import Wiring
-from inspector.wire import pcapng
+from inspector.wire import compiled, pcapng
 from inspector.wire.journal import EventRecord, from_fields
 
 State = Literal["ok", "warn", "missing"]
@@ -43,7 +43,8 @@ class Check:
 
 def examine() -> list[Check]:
     """All checks, in the order in which they matter."""
-    return [_system(), _python(), *_lab(), _host(), *_folders(), *_tools(), *_terminal(), *_packages()]
+    first = [_system(), _python(), loops()]
+    return [*first, *_lab(), _host(), *_folders(), *_tools(), *_terminal(), *_packages()]
 
 
 def _system() -> Check:
@@ -55,6 +56,17 @@ def _system() -> Check:
 
 def _python() -> Check:
     return Check("python", "ok", f"Python {platform.python_version()}.")
+
+
+def loops() -> Check:
+    """Whether the loops over all packets are compiled."""
+    if compiled.loops is not None:
+        return Check("compiled loops", "ok", "Large captures are read by compiled loops.")
+    if os.environ.get("INSPECTOR_COMPILED") == "0":
+        what = "Large captures are read by numpy, slower: INSPECTOR_COMPILED=0 says so."
+        return Check("compiled loops", "warn", what, "unset INSPECTOR_COMPILED")
+    what = "Large captures are read by numpy, slower: no compiled loops were built when this was installed."
+    return Check("compiled loops", "warn", what, "with a C compiler (cc), install the inspector anew")
 
 
 def _lab() -> list[Check]:

@@ -13,6 +13,7 @@ from inspector.lab.capture import access
 from inspector.lab.errors import LabError
 from inspector.lab.network import namespace
 from inspector.lab.network.wire import links
+from inspector.wire import compiled
 from tests.support.running.lab import needs_lab
 
 pytestmark = pytest.mark.quick
@@ -29,6 +30,18 @@ def test_all_is_well_where_the_lab_works() -> None:
     assert checks["lab wire"].state in ("ok", "warn")
     assert checks["capture"].name == "capture"
     assert {checks[name].state for name in ("python", "scapy", "textual")} == {"ok"}
+
+
+@pytest.mark.parametrize(("setting", "remedy"), [("0", "unset INSPECTOR_COMPILED"), ("", "with a C")])
+def test_it_says_when_large_captures_are_read_slowly(
+    setting: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSPECTOR_COMPILED", setting)
+    monkeypatch.setattr(compiled, "loops", None)
+    check = doctor.loops()
+    assert check.state == "warn" and "by numpy, slower" in check.what and check.remedy.startswith(remedy)
+    monkeypatch.setattr(compiled, "loops", object())
+    assert doctor.loops().state == "ok"
 
 
 @needs_lab

@@ -80,7 +80,11 @@ def _by_samples(trace: Packets, flow: TcpFlow, samples: Sequence[KernelSample], 
                  and one.state != "gone" and one.time_ns <= moment), None)
     if last is None or not last.unread or moment - last.time_ns > _OLD_NS:
         return ""
-    owner = f"{last.process} {last.pid}" if last.process else own
+    if not last.process:
+        return sentence(
+            "{end} was closed with bytes unread: {size} waited in its receive queue {ago} before.",
+            end=own, size=amount(last.unread, "byte"), ago=duration(moment - last.time_ns))
+    owner = f"{last.process} {last.pid}"
     return sentence(
         "{owner} closed {end} with bytes unread: {size} waited in its receive queue {ago} before.",
         owner=owner, end=own, size=amount(last.unread, "byte"), ago=duration(moment - last.time_ns))

@@ -270,7 +270,8 @@ def _resets(facts: TcpFacts) -> list[Finding]:
     if not finished and _sent_more(facts, at):
         return []                      # what it sent the capture lacks, and with it what it had answered
     if len(data) and (finished or not len(own) or (own[-1] < data[-1] and not read)):
-        return _unread(facts, at, data, int(own[-1]) if len(own) else -1, finished)
+        found = _unread(facts, at, data, int(own[-1]) if len(own) else -1, finished)
+        return found or (_reset_behind_fin(facts, at) if finished and not ended else [])
     if finished or ended:
         return []
     if not (len(data) or len(own)):
@@ -350,6 +351,20 @@ def _unread(facts: TcpFacts, at: int, data: Int64s, own: int, finished: bool) ->
     if not len(data):
         return []
     return [_ending(facts, finding("tcp.reset-with-unread-data", what), data, at)]
+
+
+def _reset_behind_fin(facts: TcpFacts, at: int) -> list[Finding]:
+    """An end in FIN-WAIT that resets though nothing came since: its bytes were unread, or it lingers 0 s.
+
+    A RST without ACK answers a segment of a connection that is known no more.
+    """
+    if not facts.flags[at] & ACK:
+        return []
+    end = int(facts.direction[at])
+    closed = np.flatnonzero((facts.direction == end) & (facts.flags & FIN != 0))[:1]
+    what = sentence(
+        "{end} sent FIN and then RST, and nothing had come between them.", end=facts.names[end])
+    return [_ending(facts, finding("tcp.reset-with-unread-data", what), closed, at)]
 
 
 def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:

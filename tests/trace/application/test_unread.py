@@ -13,7 +13,8 @@ ENDS = {"local": "127.0.0.1:9000", "peer": "127.0.0.1:50412"}
 MS = 1_000_000
 
 
-def findings(path: Path, *, calls: bool, looked_ms: int | None, answers: bool) -> list[tuple[str, str]]:
+def findings(path: Path, *, calls: bool, looked_ms: int | None, answers: bool,
+             process: str = "srv") -> list[tuple[str, str]]:
     """1,000 bytes of which 10 are read, an answer or none, and RST half a second after the start."""
     network = Network()
     network.handshake()
@@ -23,7 +24,7 @@ def findings(path: Path, *, calls: bool, looked_ms: int | None, answers: bool) -
     network.tcp(SERVER, "PA" if answers else "A", b"no" * answers)
     if looked_ms is not None:
         network.record(KernelSample(START_NS + looked_ms * MS, ENDS["local"], ENDS["peer"], "ESTABLISHED",
-                                    990, 0, "srv", 7))
+                                    990, 0, process, 7 if process else 0))
     network.now_ns = START_NS + 500 * MS
     network.tcp(SERVER, "RA")
     with network.open(path) as trace:
@@ -47,3 +48,9 @@ def test_a_look_that_came_later_or_none_says_nothing(tmp_path: Path) -> None:
     for looked_ms in (None, 600):
         ((_, text),) = findings(tmp_path / "x.pcapng", calls=False, looked_ms=looked_ms, answers=False)
         assert text.startswith("127.0.0.1:9000 reset the connection after 1,000 bytes that it had not")
+
+
+def test_an_end_whose_program_is_not_known_is_named_once(tmp_path: Path) -> None:
+    """The relay's own sockets, say, of what comes from outside of the lab."""
+    ((_, text),) = findings(tmp_path / "x.pcapng", calls=False, looked_ms=100, answers=False, process="")
+    assert text.startswith("127.0.0.1:9000 was closed with bytes unread: 990 bytes waited in its receive")

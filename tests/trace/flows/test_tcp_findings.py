@@ -142,6 +142,15 @@ def test_reset_with_unread_data() -> None:
     assert one.rows == (5, 4) and "had closed" in one.text
 
 
+def test_a_reset_right_behind_its_own_end() -> None:
+    """As Python's http.server closes: shutdown(), then close(), with a body that nobody read."""
+    ended = [*OPEN, TALK[0], at(5, 1, "FA", 301, 106)]
+    one = only("tcp.reset-with-unread-data", *ended, at(5.1, 1, "RA", 302, 106))
+    assert one.rows == (5, 4) and one.text.startswith("10.0.0.2:80 sent FIN and then RST, and ")
+    assert findings(*ended, at(5.1, 1, "R", 302)) == []             # it answers what the capture lacks
+    assert findings(*ended, at(5.05, 0, "FA", 106, 302), at(5.1, 1, "RA", 302, 107)) == []
+
+
 def test_data_after_an_end_that_was_known() -> None:
     one = only("tcp.sent-after-close", *OPEN, at(5, 1, "FA", 301, 101), at(6, 0, "A", 101, 302),
                at(305, 0, "PA", 101, 302, b"more"), at(306, 1, "R", 302))

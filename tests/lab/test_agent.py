@@ -28,7 +28,7 @@ from tests.support.running.lab import (
     wait_until_gone,
 )
 from tests.support.running.processes import first_line
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 pytestmark = needs_lab
 TCP = Start(SessionSpec())
@@ -124,6 +124,7 @@ def test_file_order_is_time_order(tmp_path: Path) -> None:
     assert len(late) <= 2, late                    # a process may be suspended between its clock and its pipe
 
 
+@thorough
 def test_an_older_longer_file_is_written_anew(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     path.write_bytes(bytes(100_000))
@@ -143,7 +144,7 @@ def test_nothing_is_left_after_the_end_of_input(tmp_path: Path) -> None:
     assert read_trace(tmp_path / "t.pcapng").has("session-ended")
 
 
-@pytest.mark.parametrize("killed", ["parent", "agent"])
+@sweep("killed", ["parent", "agent"], "agent".__eq__)
 def test_nothing_is_left_after_kill_9(tmp_path: Path, killed: str) -> None:
     path = tmp_path / "t.pcapng"
     script = f"""

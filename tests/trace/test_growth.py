@@ -46,6 +46,8 @@ COSTLY = (                  # more than half of all the work
     "refused_upgrades", "reused_ports", "reset_connections", "holes_in_http", "syns_without_answer",
     "interleaved_messages", "icmp_errors", "unanswered_pings", "compressed_fragments", "reversed_segments",
     "fragments_in_packets_of_their_own", "upgrades_without_answer", "segments_of_nothing_known",
+    "conversations", "unfinished_datagrams", "pings_inside_a_message", "pipelined_requests",
+    "missing_segments", "answers_that_nobody_asked_for", "server_sent_events",
 )
 ALL = KINDS | SERVICES | PIECES
 TRIED = {                   # one a protocol, and one for each thing that stands beside packets

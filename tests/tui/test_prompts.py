@@ -141,6 +141,7 @@ def test_every_prompt_is_tried() -> None:
     assert calls == sum(map(len, PROMPTS.values())) + OWN_TESTS
 
 
+@thorough
 @sweep("place_of", PROMPTS, lambda place: place == "ladder")
 async def test_a_prompt_answers_whatever_is_typed(place: Path, place_of: str) -> None:
     app = QuietApp(trace_path=None if place_of == "launcher" else TRACES / "http.pcapng")

@@ -61,6 +61,7 @@ def test_exec_goes_on_and_says_that_its_trace_is_not_kept(home: tuple[dict[str, 
     assert b'UDP "hi"' in done.stdout
 
 
+@thorough
 @needs_lab
 def test_the_app_opens_and_runs_a_session(home: tuple[dict[str, str], str]) -> None:
     own, said = home

@@ -44,7 +44,7 @@ def test_few_open_files_are_no_mistake_of_the_user(command: str, most: int, tmp_
 
 
 @needs_lab
-@pytest.mark.parametrize(("most", "status"), [(20, 3), (32, 0)])
+@sweep(("most", "status"), [(20, 3), (32, 0)], lambda case: case == (20, 3))
 def test_a_session_runs_with_few_open_files_or_says_so(most: int, status: int, tmp_path: Path) -> None:
     """An endpoint keeps its journal out of the way of its sockets, as far as numbers are allowed."""
     done = limited("run tcp", tmp_path, resource.RLIMIT_NOFILE, most)

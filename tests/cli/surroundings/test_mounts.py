@@ -17,6 +17,7 @@ from inspector.trace.trace import Trace
 from tests.support.running.commands import COMMAND, ROOT
 from tests.support.running.lab import needs_lab
 from tests.support.running.processes import marked
+from tests.support.tiers import sweep
 
 CAPTURE = ROOT / "tests" / "data" / "traces" / "http-connections.pcapng"
 MOUNTS = '''mount -t tmpfs -o "$1" none "$2" && cd "$2" && shift 2 && "$@"
@@ -56,7 +57,7 @@ def on_a_mount(
 
 
 @needs_lab
-@pytest.mark.parametrize("command", ["exec", "record --lab"])
+@sweep("command", ["exec", "record --lab"], "exec".__eq__)
 def test_a_trace_on_a_full_disk_is_whole_up_to_there(command: str, tmp_path: Path) -> None:
     option = "--save" if command == "exec" else "-o"
     words = [*COMMAND, *command.split(), option, "t.pcapng", "--", sys.executable, "-c", TALKS]

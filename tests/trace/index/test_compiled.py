@@ -53,7 +53,7 @@ def test_frames_that_are_spoilt_are_the_same_either_way(seed: int) -> None:
 
 @thorough
 @sweep(("order", "kind"), list(product("<>", ["micro", "nano", "modified", "pcapng"])),
-       lambda case: case in (("<", "nano"), (">", "pcapng")))
+       lambda case: case == (">", "pcapng"))
 def test_lengths_that_lie_are_told_the_same_either_way(order: str, kind: str) -> None:
     frame = next(one[1:] for one in frames() if len(one) > 60)
     data = pcapng_bytes([frame] * 6) if kind == "pcapng" else pcap_bytes(

@@ -18,7 +18,7 @@ from tests.tui.lessons.test_lessons import joined, lesson, taking, until_over, w
 
 ASKS = [(name, place, step) for name in names() if name != "browser"
         for place, step in enumerate(find(name).steps) if step.kind in {*ASKED, "explain"}]
-USUALLY = {("socket", 6), ("socket", 7), ("handshake", 3), ("data", 2)}
+USUALLY = {("socket", 7), ("data", 2)}
 
 
 async def answered_somehow(pilot: Pilot[Any], screen: LessonScreen) -> None:

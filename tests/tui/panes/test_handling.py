@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
-import pytest
 from textual.color import Color
 from textual.geometry import Offset
 from textual.pilot import Pilot

@@ -19,7 +19,7 @@ from inspector.sessions.kinds import LAUNCHED, OPTIONS
 from inspector.trace.packet.facts import facts
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import QuietApp, bench, launcher, trace, until, until_workbench, workbench
-from tests.support.tiers import sweep, thorough
+from tests.support.tiers import sweep
 
 # Key: what its script says, as it stands in packets (of WebSocket the echo, which has no mask).
 SAID = {kind.key: tuple(parse_message(text).data for text in kind.messages) for kind in LAUNCHED} | {
@@ -72,7 +72,6 @@ def test_the_walk_has_every_pair() -> None:
         one + other for one in keys for other in keys if one != other)
 
 
-@thorough
 @needs_lab
 @sweep("walk", ["".join(SAID) + "t", every_pair("".join(SAID))], lambda walk: len(walk) < 9,
        ids=["one after the other", "each after each other"])

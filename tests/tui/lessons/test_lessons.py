@@ -262,7 +262,6 @@ async def test_looks(size: tuple[int, int], language: str) -> None:
         assert_kept(KEPT / f"words-{size[0]}x{size[1]}-{language}.txt", text)
 
 
-@thorough
 @needs_lab
 async def test_arrows_and_enter_put_in_order_too_and_the_list_stays_in_sight() -> None:
     progress.keep("socket", progress.Progress(7, 10))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import chain, product
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.color import Color
 from textual.geometry import Offset
 from textual.pilot import Pilot

@@ -121,7 +121,6 @@ async def test_a_chosen_socket_moves_no_time() -> None:
         assert screen.selection.row == 11                # of this conversation it is the packet then
 
 
-@thorough
 @needs_lab
 async def test_all_hold_something_while_a_session_runs() -> None:
     async with session("websocket", SMALL) as pilot:

@@ -337,6 +337,11 @@ class Trace:
         return self._contents.cut
 
     @property
+    def spoilt(self) -> int:
+        """How many records of a session (system calls, events, samples) are damaged, and not shown."""
+        return self._contents.spoilt
+
+    @property
     def end_ns(self) -> int:
         """Up to when the capture is known to have gone on, nanoseconds since the epoch; 0 without packets.
 

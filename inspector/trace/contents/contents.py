@@ -49,6 +49,7 @@ class Contents:
         self.tells_drops = False             # somebody counted what the capture could not keep
         self.watched_ns: tuple[int, int] | None = None    # since when and up to when
         self.cut = 0                         # packets of which the beginning alone was captured
+        self.spoilt = 0                      # records of a session that cannot be read
         self.blocks = 0                      # journal and statistics blocks met
         self.data: UInt8s = np.zeros(0, "u1")
         self.base = 0                        # offset in the file of the first byte of `data`
@@ -134,6 +135,7 @@ class Contents:
         """An entry of somebody else, or one of ours that is damaged: the rest of the file is shown."""
         text = escaped(fields.get("MESSAGE", ""), _LONGEST_TEXT)
         if any(key.startswith(PREFIX) for key in fields):
+            self.spoilt += 1
             name = text or escaped(fields.get(PREFIX + "CALL", ""), 100)
             text = f"A record of a session is damaged, and not shown: {name}".removesuffix(": ")
         elif not text:

@@ -49,4 +49,6 @@ def _lacking(trace: Trace) -> list[str]:
         reasons.append(tr("{packets} {lost}", packets=lost, lost=tr(loss_word(trace))))
     if trace.cut:
         reasons.append(tr("{packets} cut short", packets=amount(trace.cut, "packet")))
+    if trace.spoilt:
+        reasons.append(tr("{records} of a session damaged", records=amount(trace.spoilt, "record")))
     return reasons

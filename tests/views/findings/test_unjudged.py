@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inspector.model.numbers import LINK_RAW
 from inspector.trace.trace import Trace
-from inspector.views.findings.unjudged import unjudged_words
+from inspector.views.findings.unjudged import lacking_words, unjudged_words
 from inspector.wire import pcapng
 from tests.support.captures.tcp import segment
 
@@ -27,3 +27,11 @@ def test_drops_and_cuts_are_told(tmp_path: Path) -> None:
     assert words(tmp_path, 0, 0) == ""
     assert words(tmp_path, 50, 60) == (
         "Not all can be judged: 60 packets dropped, 1 packet cut short.")
+
+
+def test_damaged_records_of_a_session_are_told_on_screens_and_by_commands() -> None:
+    path = Path(__file__).parents[2] / "data" / "cases" / "journal-time-overflow.pcapng"
+    with Trace.open(path) as trace:
+        trace.finish()
+        assert unjudged_words(trace) == "Not all can be judged: 1 record of a session damaged."
+        assert lacking_words(trace) == "The capture lacks something: 1 record of a session damaged."

@@ -22,6 +22,7 @@ _NAMED = 16                        # bits in which a name and a value have room,
 _UPRIGHT = 4                       # letters of an upright name
 _RESERVED = "Rsrvd", "Rsv"          # as RFC 9293 §3.1 writes it where there is little room; upright
 _WORDS = re.compile(r"(\d+) bytes  \((\d+) words\)")     # a length whose bits count words of four bytes
+_BYTES = re.compile(r"(?:[0-9a-f]{2} )+[0-9a-f]{2}")
 _WHOLE_ROWS = 4                    # an IPv6 address; a longer field, such as data, has its first and last
 
 
@@ -153,8 +154,11 @@ def _border(above: Sequence[Box], below: Sequence[Box], skipped: bool = False) -
     for cell in range(reach + 1):
         left, right = cell > 0 and cell - 1 not in open_, cell < reach and cell + 1 not in open_
         cells.append(" " if cell in open_ else _JOINTS[cell in up, cell in down, left, right])
-    if len(open_) == reach - 1:              # one field above and below: the margins count its rows
-        cells[0], cells[-1] = "╎╎" if skipped else "├┤"
+    if open_ and skipped:                    # rows are left out: the margins of the field are broken
+        for cell in (min(open_) - 1, max(open_) + 1):
+            cells[cell] = {"│": "╎"}.get(cells[cell], cells[cell])
+    elif len(open_) == reach - 1:            # one field above and below: the margins count its rows
+        cells[0], cells[-1] = "├┤"
     return "".join(cells)
 
 
@@ -202,6 +206,11 @@ def _texts(box: Box, above: Sequence[Box]) -> list[tuple[str, Style]]:
     return [*names, (value, "bold")] if box.value else names
 
 
-def _shorter(value: str) -> tuple[str, str, str]:
-    """The value, without what explains it, and its first word: a narrow box shows what fits."""
+def _shorter(value: str) -> tuple[str, ...]:
+    """The value, without what explains it, and its first word: a narrow box shows what fits.
+
+    Of bytes the first ones, with a sign that there are more: one byte alone would be read as all.
+    """
+    if _BYTES.match(value):
+        return (value,)
     return value, value.partition("  ")[0], value.split(" ")[0]

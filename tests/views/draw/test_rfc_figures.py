@@ -98,3 +98,13 @@ def test_a_frame_has_the_boxes_of_its_rfc(length: int, extended: int, masked: bo
     size: Figure = ((f"Extended payload length, {extended} bits", extended),) if extended else ()
     expected = [*_FRAME, *size, *(_KEY if masked else ())]
     assert figure_of(drawn(trace, 5, "websocket"))[: len(expected)] == expected
+
+
+@pytest.mark.parametrize("length", [126, 200, 4478, 65536])
+def test_what_is_left_out_of_a_long_payload_is_seen(length: int) -> None:
+    """Wherever its last row ends, the margin is broken; the bytes that stand there say there are more."""
+    trace = traced(talk(*UPGRADE, client(bytes(length), BINARY), size=60_000))
+    lines = drawn(trace, 5, "websocket").splitlines()
+    assert any("╎" in line for line in lines)
+    value = next(line for at, line in enumerate(lines) if "bytes)" in lines[at - 1])
+    assert value.rstrip("│").endswith("…") and len(value.split()) > 15

@@ -417,8 +417,9 @@ class Field(Generic[T]):
     """One field of a protocol: asked by the filter, printed as JSON, shown in the detail.
 
     `get(decoder, record)` gives its values, none where the record has no such field (for packets the decoder
-    is None). `json` is its key there, "" where it is no part of the object; `many` makes it a list, which
-    with `empty` stands there without elements too.
+    is None); `alone`: of a `TurnRecord` they are always the same, whatever stands around it, so that
+    `Scan.reader()` will do as the decoder. `json` is its key there, "" where it is no part of the object;
+    `many` makes it a list, which with `empty` stands there without elements too.
     `label` and `place` (bytes of the stream) put it into the detail; without a label it is not
     there. Values of type "seconds" are nanoseconds, as the filter compares them.
     """
@@ -433,6 +434,7 @@ class Field(Generic[T]):
     bits: int = 64
     place: Callable[[T], tuple[int, int]] | None = None
     filtered: bool = True
+    alone: bool = False
 
     @property
     def key(self) -> str:

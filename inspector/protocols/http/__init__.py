@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from inspector.protocols.api import Field, Loose, Opening, Protocol, Scan, Source, Start, Turns
+from inspector.protocols.api import Field, Loose, Opening, Protocol, Scan, Source, Start, Turns, Type
 from inspector.protocols.http.findings import BOOK
 from inspector.protocols.http.text import head_text
 from inspector.wire.tcp.delivery import Pump
@@ -162,31 +162,38 @@ HEADERS = (
 )
 """Headers that have a field of their own, by the names that Wireshark gives them."""
 
+
+def _of_head(name: str, type: Type, get: _Get, json: str | None = "", bits: int = 64) -> Field[Any]:
+    """A field that the head of a message tells by itself."""
+    return Field(name, type, get, json=json, bits=bits, alone=True)
+
+
 HTTP = Protocol(
     name="http", title="HTTP", colour="exchange", sniff=_sniff, decoder=_decoder, plain=_plain,
     scan=Scan(_turns, _scanned, _reader, _begins, _loose, _loosely_scanned),
     book=BOOK, pairs=True,
     fields=(
-        Field("http.request", "protocol", _request(lambda message: message.method), json=""),
-        Field("http.request.method", "text", _request(lambda message: escaped(message.method))),
-        Field("http.request.uri", "text", _request(lambda message: head_text(message.target))),
-        Field("http.response", "protocol", _response(lambda message: message.status), json=""),
-        Field("http.response.code", "number", _response(lambda message: message.status), bits=16),
-        Field("http.request.version", "text", _request(lambda message: escaped(message.version)), json=""),
-        Field("http.request.uri.path", "text", _part_of_target("path"), json=""),
-        Field("http.request.uri.query", "text", _part_of_target("query"), json=""),
-        Field("http.request.full_uri", "text", _full_uri, json=""),
-        Field("http.request.line", "text", _lines(request=True), json=""),
-        Field("http.response.version", "text", _response(lambda message: escaped(message.version)), json=""),
-        Field("http.response.phrase", "text", _response(lambda message: head_text(message.reason)), json=""),
-        Field("http.response.line", "text", _lines(request=False), json=""),
+        _of_head("http.request", "protocol", _request(lambda message: message.method)),
+        _of_head("http.request.method", "text", _request(lambda message: escaped(message.method)), json=None),
+        _of_head("http.request.uri", "text", _request(lambda message: head_text(message.target)), json=None),
+        _of_head("http.response", "protocol", _response(lambda message: message.status)),
+        _of_head("http.response.code", "number", _response(lambda message: message.status), json=None,
+                 bits=16),
+        _of_head("http.request.version", "text", _request(lambda message: escaped(message.version))),
+        _of_head("http.request.uri.path", "text", _part_of_target("path")),
+        _of_head("http.request.uri.query", "text", _part_of_target("query")),
+        _of_head("http.request.full_uri", "text", _full_uri),
+        _of_head("http.request.line", "text", _lines(request=True)),
+        _of_head("http.response.version", "text", _response(lambda message: escaped(message.version))),
+        _of_head("http.response.phrase", "text", _response(lambda message: head_text(message.reason))),
+        _of_head("http.response.line", "text", _lines(request=False)),
         Field("http.response_for.uri", "text", _asked_uri, json=""),
-        Field("http.content_length", "number", _content_length, json=""),
-        Field("http.content_length_header", "text", _header("content-length"), json=""),
+        _of_head("http.content_length", "number", _content_length),
+        _of_head("http.content_length_header", "text", _header("content-length")),
         Field("http.file_data", "bytes", _file_data, json=""),
-        *(Field(f"http.{name.replace('-', '_')}", "text", _header(name), json="") for name in HEADERS),
+        *(_of_head(f"http.{name.replace('-', '_')}", "text", _header(name)) for name in HEADERS),
         Field("headers", "text", _pairs, many=True, empty=True, filtered=False),
-        Field("body_length", "number", lambda decoder, message: [message.body_length]),
+        Field("body_length", "number", lambda decoder, message: [message.body_length], alone=True),
         Field("websocket.key", "text", _handshake(lambda u: None if u.key is None else head_text(u.key)),
               filtered=False),
         Field("websocket.accept", "text",

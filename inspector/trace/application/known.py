@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from typing import Any, Protocol
+from typing import Any
+from typing import Protocol as Interface
 
 from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample
-from inspector.protocols.api import Decoder
+from inspector.protocols.api import Decoder, Protocol
 from inspector.trace.application import decode_as
 from inspector.trace.application.answers import is_slow_somewhere
 from inspector.trace.application.application import Application, by_place
@@ -43,7 +44,7 @@ _SMALL = 1 << 13          # packets of a conversation that is looked at at once 
 _MOST_PLAIN = 2_000_000   # packets up to which a screen has plain conversations looked for
 
 
-class Decoding(Packets, Protocol):
+class Decoding(Packets, Interface):
     """The trace, which decodes what is not known by columns."""
 
     following: bool
@@ -132,6 +133,17 @@ class Known:
         if layer is None or layer.protocol.name != protocol:
             return []
         return [(layer.decoder, record) for record in records.get(row, ())]
+
+    def turned(self, stream: int, protocol: Protocol) -> dict[Row, Any] | None:
+        """As `completed`, by the packets, of a conversation that was scanned: one `TurnRecord` each, at most.
+
+        None: `completed` knows.
+        """
+        plain = self.plain_conversations() if self._trace.turns is None or self._small(stream) else None
+        found = None if plain is None or self._trace.decoded(stream) else plain.turned(stream)
+        if found is None:
+            return None
+        return found[1] if found[0] is protocol else {}
 
     def look_for_plain(self) -> None:
         """Find the plain conversations, where all there is was read: many packets will be asked for."""

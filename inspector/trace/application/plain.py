@@ -42,6 +42,7 @@ _SCANNED = [(protocol, protocol.scan) for protocol in REGISTRY if protocol.scan 
 _KEPT = 1024             # conversations of which it is known what their packets say; exchanges that are known
 _PIECE = 1 << 19         # bytes of a large conversation that are looked at together
 _SHORT = 1024            # bytes of each turn of such an exchange, at most
+_PART = 1 << 20          # bytes of a turn of which perhaps not all is searched
 _FEW = 64                # conversations whose records are kept
 
 PacketWords = tuple[str, tuple[str, ...]]
@@ -330,6 +331,7 @@ class PlainConversations:
         self._last: tuple[int, Layer | None] = (-1, None)
         self._words: dict[int, dict[Row, PacketWords]] = {}
         self._completed: dict[int, Completed] = {}
+        self._turned: dict[int, tuple[Protocol, dict[Row, Any]] | None] = {}
         self._pieces = pieces
         self._large: dict[int, _Gradual | bool] = {}       # what is known of large ones, or being looked at
 
@@ -443,6 +445,38 @@ class PlainConversations:
                 self._completed.clear()
             self._completed[stream] = known
         return known
+
+    def turned(self, stream: int) -> tuple[Protocol, dict[Row, Any]] | None:
+        """What each turn of a conversation is, by its last packet: the one that completes it.
+
+        None: not known here, or not by turns alone (the last one is not all there, or one is very large).
+        """
+        if stream not in self._turned:
+            if len(self._turned) >= _FEW:
+                self._turned.clear()
+            self._turned[stream] = self._turned_anew(stream)
+        return self._turned[stream]
+
+    def _turned_anew(self, stream: int) -> tuple[Protocol, dict[Row, Any]] | None:
+        place = int(self._place[stream])
+        if place < 0:
+            return None
+        block, protocols, parsed, _ = self.block(place)
+        number = place - block.begin
+        protocol, found = protocols[number], parsed[number]
+        if protocol is not None and found is not None:
+            first, last = block.bounds[number], block.bounds[number + 1]
+            sizes: Sequence[int] = list(map(len, block.sent[first:last]))
+            ends = block.rows[block.turns[first + 1 : last + 1] - 1]
+        else:
+            one = self.loose(place)
+            if one is None or not one.found.whole or self._silent(stream):
+                return None
+            protocol, found, sizes = one.protocol, one.found.records, one.turns.sizes
+            ends = one.packets.rows[one.packets.turns[1:] - 1]
+        if max(sizes, default=0) >= _PART:
+            return None
+        return protocol, dict(zip(ends.tolist(), found, strict=True))
 
     def _silent(self, stream: int) -> bool:
         place = int(self._place[stream])

@@ -19,6 +19,7 @@ from inspector.trace.application.packets import packet_payloads, packet_records
 from inspector.trace.filter.column_fields import COLUMNS, Rows
 from inspector.trace.filter.fate_fields import FATES
 from inspector.trace.filter.field import (
+    Alike,
     DeepField,
     Possible,
     Read,
@@ -181,7 +182,20 @@ def _field_of(owners: dict[Protocol, Field[Any]]) -> DeepField:
         return found
 
     field = next(iter(owners.values()))
-    return DeepField(field.type, read, _possible(*owners), field.bits)
+    return DeepField(field.type, read, _possible(*owners), field.bits, _alike(owners))
+
+
+def _alike(owners: dict[Protocol, Field[Any]]) -> Alike | None:
+    """How it is read once of records that are alike, where that is certain, and nothing has to be noted."""
+    (protocol, field), *others = owners.items()
+    scan, truncated = protocol.scan, any(one.key == "truncated" for one in protocol.fields)
+    if scan is None or others or truncated or not field.alone:
+        return None
+    return Alike(protocol, lambda record: field.get(scan.reader(), record))
+
+
+def _there(protocol: Protocol) -> Alike | None:
+    return None if protocol.scan is None else Alike(protocol, lambda record: [1])
 
 
 def _note_cut(
@@ -231,7 +245,8 @@ _OWNERS: dict[str, dict[Protocol, Field[Any]]] = {}
 for _protocol in REGISTRY:
     _read = _payloads_of(_protocol)
     if _protocol.name not in COLUMNS:
-        DEEP[_protocol.name] = DeepField("protocol", _read, _possible(_protocol))
+        DEEP[_protocol.name] = DeepField(
+            "protocol", _read, _possible(_protocol), alike=_there(_protocol))
         BYTES_OF[_protocol.name] = _read
     for _one in _protocol.fields:
         if _one.filtered:

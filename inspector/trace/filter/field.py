@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inspector.model.packets import Row
+from inspector.protocols.api import Protocol
 from inspector.trace.filter.column_fields import COLUMNS, Rows, Type
 from inspector.wire.arrays import Bools
 
@@ -23,14 +24,25 @@ Read = Callable[["Trace", Row], Sequence[Value]]
 Possible = Callable[["Index", Rows], Bools]
 
 
+class Alike(NamedTuple):
+    """A field of a protocol that says the same of records that are alike.
+
+    `get(record)`: its values, of a record of the protocol's `scan`.
+    """
+
+    protocol: Protocol
+    get: Callable[[Any], Sequence[Value]]
+
+
 @dataclass(frozen=True, slots=True)
 class DeepField:
-    """A field read packet by packet."""
+    """A field read packet by packet; `alike`: how many are read at once, where it is one of that kind."""
 
     type: Type
     read: Read
     possible: Possible
     bits: int = 64
+    alike: Alike | None = None
 
 
 def of(name: str) -> Possible:

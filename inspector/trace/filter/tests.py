@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from inspector.model.numbers import TCP
 from inspector.model.packets import Row, row_at
 from inspector.trace.filter.column_fields import COLUMNS, Column, ColumnField, Rows
 from inspector.trace.filter.deep_fields import BYTES_OF, DEEP
-from inspector.trace.filter.field import DeepField, Value
+from inspector.trace.filter.field import Alike, DeepField, Value
 from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not, Token, wrong
 from inspector.trace.filter.values import Network, value_of
 from inspector.wire.arrays import Array, Bools, Int64s
@@ -33,6 +35,7 @@ _PLAIN: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq, "===": operator.eq, "!=": operator.ne, "!==": operator.ne, ">": operator.gt,
     "<": operator.lt, ">=": operator.ge, "<=": operator.le,
 }
+_ANSWERS = 4096                  # records of which it is known whether a test holds for them
 _ALL_OF = ("!=", "===")          # these hold when they hold for every value of the field
 
 
@@ -116,28 +119,62 @@ class FieldsTest:
 
 @dataclass(frozen=True, slots=True)
 class DeepTest:
-    """A field packet by packet; `holds` None asks only whether it is there."""
+    """A field packet by packet; `holds` None asks only whether it is there.
+
+    What a field says of records that are alike is asked once (`alike`), and `answers` has it.
+    """
 
     read: Callable[[Trace, Row], object]
     possible: Callable[..., Bools]
     holds: Callable[[Value], bool] | None
     every: bool
+    alike: Alike | None = None
     deep: bool = True
+    answers: dict[Any, bool] = dataclass_field(default_factory=dict, compare=False, repr=False)
 
     def mask(self, trace: Trace, rows: Rows) -> Bools:
         """Which of the rows it holds for."""
         possible = self.possible(trace.index, rows)
         numbers = _numbers(trace.index, rows)
         found = np.zeros(len(numbers), np.bool_)
-        for place in np.flatnonzero(possible).tolist():
+        places = np.flatnonzero(possible).tolist()
+        if self.alike is not None:
+            places = self._of_others(trace, numbers, places, found)
+        for place in places:
             values = self.read(trace, row_at(numbers, place))
             assert isinstance(values, (list, tuple))
-            if values and self.holds is not None:
-                answers = [self.holds(value) for value in values]
-                found[place] = all(answers) if self.every else any(answers)
-            else:
-                found[place] = bool(values)
+            found[place] = self._answer(values)
         return found
+
+    def _answer(self, values: Sequence[Value]) -> bool:
+        if not values or self.holds is None:
+            return bool(values)
+        answers = [self.holds(value) for value in values]
+        return all(answers) if self.every else any(answers)
+
+    def _of_others(self, trace: Trace, numbers: Int64s, places: list[int], found: Bools) -> list[int]:
+        """Answer for packets whose conversations were scanned; the places of the others."""
+        index, rows, alike = trace.index, numbers[places], self.alike
+        assert alike is not None
+        answers, others, holds = self.answers, [], []
+        turned: dict[int, dict[Row, Any] | None] = {}
+        streams = np.where(index.protocol[rows] == TCP, index.stream[rows], -1).tolist()
+        for place, row, stream in zip(places, rows.tolist(), streams, strict=True):
+            if stream not in turned:
+                turned[stream] = None if stream < 0 else trace.known.turned(stream, alike.protocol)
+            records = turned[stream]
+            if records is None:
+                others.append(place)
+            elif (one := records.get(row)) is not None:
+                answer = answers.get(one)
+                if answer is None:
+                    if len(answers) >= _ANSWERS:
+                        answers.clear()
+                    answer = answers[one] = self._answer(alike.get(one.record))
+                if answer:
+                    holds.append(place)
+        found[holds] = True
+        return others
 
 
 def _numbers(index: Index, rows: Rows) -> Int64s:
@@ -215,7 +252,7 @@ def _has(token: Token, text: str) -> Test:
     field = field_of(token, text)
     if isinstance(field, ColumnField):
         return ColumnTest(field, None, False)
-    return DeepTest(field.read, field.possible, None, False)
+    return DeepTest(field.read, field.possible, None, False, field.alike)
 
 
 def _compare(node: Compare, text: str) -> Test:
@@ -234,7 +271,7 @@ def _compare(node: Compare, text: str) -> Test:
     tests = [[value_of(part, field, node.field.value, text) for part in group] for group in node.values]
     if isinstance(field, ColumnField):
         return ColumnTest(field, _by_column(field, sign, tests), every)
-    return DeepTest(field.read, field.possible, _by_value(sign, tests), every)
+    return DeepTest(field.read, field.possible, _by_value(sign, tests), every, field.alike)
 
 
 def _two_fields(node: Compare, field: ColumnField, other: ColumnField, every: bool, text: str) -> Test:
@@ -303,7 +340,9 @@ def _search(node: Compare, field: ColumnField | DeepField, every: bool, text: st
     holds = matcher(token, text) if node.operator == "matches" else _container(token, field.type == "text")
     if isinstance(field, ColumnField):
         return DeepTest(BYTES_OF[name], field.present, holds, every)
-    return DeepTest(BYTES_OF.get(name, field.read), field.possible, holds, every)
+    if name in BYTES_OF:
+        return DeepTest(BYTES_OF[name], field.possible, holds, every)
+    return DeepTest(field.read, field.possible, holds, every, field.alike)
 
 
 def _container(token: Token, in_text: bool) -> Callable[[Value], bool]:

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.trace.filter.filter import Filter
+from inspector.trace.filter.tests import DeepTest
 from inspector.trace.trace import Trace
+from inspector.wire.arrays import Bools, Int64s
 from tests.support.captures.growth import CLIENT, GET, OK, SERVER, Wire
 from tests.trace.application.test_plain import compare
 
@@ -88,3 +91,35 @@ def test_nothing_is_decoded(tmp_path: Path) -> None:
             spoken = range(1, 4)
             assert [trace.known.findings_of(stream) for stream in spoken] == [[], [], []]
             assert [trace.known.spoken(stream) for stream in spoken] == ["http"] * 3
+
+
+FILTERS = (
+    "http", "http.request", "!http.response", "http.response.code == 200", "http.content_length > 5",
+    'http.request.uri contains "aaa"', 'http.request.line contains "Host"', "body_length != 5",
+    'http.request.method == "HEAD" || tcp.flags.reset == 1', "http.host && http.response_for.uri",
+)
+
+
+@pytest.mark.parametrize(("keep", "snaplen"), [(10, 9999), (8, 9999), (10, 134)])
+def test_a_filter_reads_records_that_are_alike_once(tmp_path: Path, keep: int, snaplen: int) -> None:
+    """The same packets pass as where each record is asked, of what is scanned, and of what is decoded."""
+    turns = [[(asked, told, 40, False) for told in (HEADS[4], HEADS[5], OK)] for asked in REQUESTS]
+    path = tmp_path / "x.pcapng"
+    path.write_bytes(capture([*turns, [(REQUESTS[0], OK, 1400, True)] * 9], keep, snaplen, False))
+    by_itself, at_once = DeepTest._of_others, 0
+
+    def counted(self: DeepTest, trace: Trace, numbers: Int64s, places: list[int], found: Bools) -> list[int]:
+        nonlocal at_once
+        others = by_itself(self, trace, numbers, places, found)
+        at_once += len(places) - len(others)
+        return others
+
+    for text in FILTERS:
+        with Trace.open(path) as trace, patch.object(DeepTest, "_of_others", counted):
+            trace.finish()
+            found = Filter(text).rows(trace).tolist()
+        with Trace.open(path) as trace, patch.object(
+                DeepTest, "_of_others", lambda self, trace, numbers, places, found: places):
+            trace.finish()
+            assert Filter(text).rows(trace).tolist() == found, text
+    assert at_once > 100

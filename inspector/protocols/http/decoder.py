@@ -40,6 +40,7 @@ from inspector.protocols.http.rules import (
     check_scheme,
     event_coding,
     is_inner_part,
+    prefers_to_wait,
 )
 from inspector.protocols.http.start import next_message
 from inspector.protocols.http.text import as_bytes
@@ -388,9 +389,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         return self._http.unanswered
 
     def holds(self, position: int) -> bool:
-        """As RFC 7240 §4.3 says it: `Prefer: wait=10`."""
-        prefer = self._http.messages[position].first("prefer")
-        return prefer is not None and "wait=" in prefer.value.lower()
+        return any(map(prefers_to_wait, self._http.messages[position].values("prefer")))
 
     def handshake(self, message: HttpMessage) -> Upgrade | None:
         """The WebSocket handshake that a message belongs to, as request or as its final response."""

@@ -59,6 +59,11 @@ def brings_events(message: HttpMessage) -> bool:
     return kind.value.partition(";")[0].strip().lower() == "text/event-stream"
 
 
+def prefers_to_wait(value: str) -> bool:
+    """Whether a `Prefer` header asks for an answer that comes late (RFC 7240 §4.3): `wait=10`."""
+    return any(part.partition("=")[0].strip().lower() == "wait" for part in re.split("[,;]", value))
+
+
 def event_coding(message: HttpMessage) -> str | None:
     """How an answer that brings events is compressed, "" for not at all; None: as they cannot be read."""
     framed = all(coding.lower() in ("chunked", "identity") for coding in tokens(message, "transfer-encoding"))

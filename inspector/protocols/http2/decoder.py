@@ -20,6 +20,7 @@ from inspector.protocols.api import MessageIndex, MessageLine, Part, Shown
 from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit
 from inspector.protocols.http.message import decode_content
+from inspector.protocols.http.rules import prefers_to_wait
 from inspector.protocols.http2.frames import (
     ACK,
     BEGIN,
@@ -338,6 +339,10 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         return [asked.records[0] for asked, answered in (stream.messages for stream in self._streams.values()
                                                          if not stream.reset)
                 if asked is not None and asked.ended and answered is None]
+
+    def holds(self, position: int) -> bool:
+        return any(prefers_to_wait(one.value.decode("latin-1")) for one in self._records[position].headers
+                   if one.name == b"prefer")
 
     # --- words -------------------------------------------------------------------------------------
 

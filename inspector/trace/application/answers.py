@@ -5,6 +5,7 @@
 
 Of what is asked in turn only packets after a silence are looked at: a server that went on sending worked.
 Who only shut down its sending may still wait, so that "gave up" needs the connection to be over, or reset.
+What waits on purpose (`Decoder.holds`: a long poll, a read that blocks) is neither slow nor given up.
 """
 
 from __future__ import annotations
@@ -269,11 +270,14 @@ class Answers:
                     for it in of_tcp], own
         if one.answered is None and not over:
             return [self._kept_open(one, it) if it.id == "tcp.close-wait" else it for it in of_tcp], own
-        if not self._is_sure(one, end) or (one.answered is None and self.waited_ns(one) < GAVE_UP_NS):
+        on_purpose = one.layer.decoder.holds(one.position)
+        soon = one.answered is None and self.waited_ns(one) < GAVE_UP_NS
+        if not self._is_sure(one, end) or (soon and not on_purpose):
             return of_tcp, own
         rest = [it for it in own if not (it.id in cut_short and self._speaks_of(it, one))
                 and not (it.id == "answer.slow" and one.asked in it.rows)]
-        return [it for it in of_tcp if it.id not in ENDINGS], [*rest, self._gave_up(one)]
+        own = rest if on_purpose else [*rest, self._gave_up(one)]
+        return [it for it in of_tcp if it.id not in ENDINGS], own
 
     def _is_sure(self, one: GivenUp, end: int) -> bool:
         """Whether who closed does not take an answer any more: it resets what comes, or was done itself."""

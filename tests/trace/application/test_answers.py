@@ -156,3 +156,38 @@ def test_of_many_slow_answers_the_last_one_says_how_many(tmp_path: Path) -> None
     found = http(tmp_path / "x.pcapng", *turns)
     assert [rule for rule, _ in found] == ["answer.slow"] * 20
     assert "(The same 10 times more.)" in found[-1][1]
+
+
+def redis(*words: str) -> bytes:
+    return "".join((f"*{len(words)}\r\n", *(f"${len(word)}\r\n{word}\r\n" for word in words))).encode()
+
+
+POLL = GET.replace(b"Host", b"Prefer: respond-async\r\nPrefer: wait = 30\r\nHost")
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+POLL_2 = b"\x82\x86\x84\x41\1x" + b"\0\6prefer\7wait=30"
+ON_PURPOSE = [
+    (80, POLL, OK),
+    (80, PREFACE + bytes((0, 0, len(POLL_2), 1, 5, 0, 0, 0, 1)) + POLL_2, b"\0\0\1\1\5\0\0\0\1\x88"),
+    *((6379, redis(*words.split()), b"*-1\r\n") for words in (
+        "BLPOP q 0", "brpop q 0", "BLMOVE a b LEFT RIGHT 0", "BZPOPMIN q 0", "WAIT 1 0",
+        "XREAD BLOCK 0 STREAMS s $", "XREADGROUP GROUP g c COUNT 1 BLOCK 0 STREAMS s >")),
+]
+
+
+@pytest.mark.parametrize(("port", "asked", "answer"), ON_PURPOSE)
+def test_who_ends_a_wait_on_purpose_has_not_given_up(port: int, asked: bytes, answer: bytes,
+                                                     tmp_path: Path) -> None:
+    """A worker that is stopped ends its blocking read so, and nothing was slow."""
+    closed: list[Turn] = [(2, 0, "FA", b""), (2, 1, "A", b"")]
+    ends: dict[str, list[Turn]] = {
+        "closed": [*closed, (2, 1, "FA", b""), (2, 0, "A", b"")], "reset": [(2, 0, "RA", b"")],
+        "soon": [(0.1, 0, "FA", b""), (0.1, 1, "FA", b""), (0.1, 0, "A", b"")],
+        "late": [*closed, (4, 1, "PA", answer), (4, 0, "R", b"")]}
+    for name, end in ends.items():
+        assert told(saved(tmp_path / f"{name}.pcapng", [(0, 0, "PA", asked), *end], port)) == [], name
+
+
+def test_who_asks_a_server_that_closes_is_told_even_of_a_wait_on_purpose(tmp_path: Path) -> None:
+    found = saved(tmp_path / "x.pcapng", [(0, 0, "PA", redis("BLPOP", "q", "0")), (2, 1, "FA", b""),
+                                          (2, 0, "FA", b""), (2, 1, "A", b"")], 6379)
+    assert kinds(found) == ["redis.unanswered-request"]

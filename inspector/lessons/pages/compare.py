@@ -20,6 +20,7 @@ from inspector.views.conversations.compare.happenings import (
     call_name,
     may_pass,
 )
+from inspector.views.ladder.calls import wakes_itself
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.wire.text import escaped
 
@@ -28,7 +29,10 @@ _TITLES = 3              # lines above the rows
 
 
 def happenings(scene: Scene, language: str, light: Filter | None = None) -> tuple[list[Happening], set[int]]:
-    """Packets, and calls where they were entered, in the order of time; and which `light` lets through."""
+    """Packets, and calls where they were entered, in the order of time; and which `light` lets through.
+
+    What a ladder leaves out (`wakes_itself`) stands here neither: both are read beside each other.
+    """
     index = scene.trace.index
     lit_rows, lit_calls = _lit(scene, light)
     found: list[tuple[int, int, bool, Happening]] = []
@@ -44,6 +48,8 @@ def happenings(scene: Scene, language: str, light: Filter | None = None) -> tupl
             name.replace("datagram", "data") + ("" if size else which), f"{name} {size}",
             f"{which} ".rjust(2) + row_words(language, name, size), style)))
     for place, call in enumerate(scene.trace.calls):
+        if wakes_itself(call):
+            continue
         outcome = call.errno or ("…" if call.result is None else str(call.result))
         side: Style = "client" if call.role == "client" else "server"
         found.append((call.time_ns, 0, place in lit_calls, Happening(

@@ -251,3 +251,21 @@ def test_an_answer_that_is_no_http_fails() -> None:
         peer.sendall(b"220 mail.example ESMTP\r\n\r\n")
         assert client.finish() == 1
         assert client.failures()[0].startswith("The answer is no HTTP: ")
+
+
+def test_after_its_half_close_the_server_answers_nothing_and_nobody_reset(server: Endpoint) -> None:
+    """It reads the request that comes after its FIN, and says that it cannot answer."""
+    asked = b"GET /push HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.spec.port), timeout=LIMIT) as sock:
+        sock.sendall(asked.replace(b"/push", b"/"))
+        assert sock.recv(65536)
+        server.do("half-close")
+        while sock.recv(65536):
+            pass
+        sock.sendall(asked)                                    # an answer, and a push after the other
+        server.wait(lambda end: bool(end.events("note")))
+        server.do("close")                                     # nor the end of the events can be sent
+        server.wait(lambda end: [call.result for call in end.calls("close")] == [0])
+        assert [one.text for one in server.events("note")] == [
+            "The server has ended its direction, it cannot send."]
+        assert all(call.errno is None for call in server.calls("send"))

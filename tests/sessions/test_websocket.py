@@ -232,3 +232,20 @@ def test_who_leads_by_hand_hears_once_of_a_refusal(closes: bool) -> None:
         assert "answered HTTP/1.1 200 OK" in str(client.events("note")[0])
         client.wait(lambda end: len(end.calls("close" if closes else "shutdown")) == 1)
         assert len(client.events("note")) == 1
+
+
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_after_its_half_close_an_end_sends_nothing_more(who: str) -> None:
+    """Its own send() would fail with EPIPE, which is no reset by the other end."""
+    with session(kind="websocket", interactive=True, messages=("up",), ending="none") as pair:
+        one, other = (pair.client, pair.server) if who == "client" else (pair.server, pair.client)
+        pair.client.wait(lambda end: any("␂up" in call.detail for call in end.calls("recv")))
+        one.do("half-close")
+        other.wait(lambda end: end.calls("recv")[-1].result == 0)
+        sent = len(one.calls("send"))
+        one.do("close")
+        one.wait(lambda end: [call.result for call in end.calls("close")] == [0])
+        other.do("close")
+        assert pair.end() == [0, 0]
+        assert len(one.calls("send")) == sent and not one.events("note")
+        assert not pair.client.failures() + pair.server.failures()

@@ -43,6 +43,7 @@ class Connection:
         self._connect_to = connect_to
         self._secure: Secure | None = None    # where TLS is spoken
         self._close_notify_sent = False
+        self._unsent_told = False
         self._reading = threading.Event()     # not set: bytes are left to the kernel, its window closes
         self._reading.set()
         self._thread = threading.Thread(target=self._receive, daemon=True)
@@ -161,10 +162,24 @@ class Connection:
         self._reading.set()
 
     def send(self, data: bytes) -> None:
-        """Send all of `data`; the exchange hears of a reset as if it had been received."""
+        """Send all of `data`; the exchange hears of a reset as if it had been received.
+
+        After the own FIN nothing can go: send() would fail with EPIPE, as it does after a reset.
+        """
+        if self.half_closed:
+            self._tell_unsent()
+            return
         self._send(data if self._secure is None else self._secure.seal(data))
 
+    def _tell_unsent(self) -> None:
+        """Say, once, that an answer or what was to be pushed does not go; a script has its end as asked."""
+        if self.context.spec.interactive and not self._unsent_told:
+            self._unsent_told = True
+            self.context.journal.note(f"The {self.context.role} has ended its direction, it cannot send.")
+
     def _send(self, data: bytes) -> None:
+        if self.half_closed:                    # what TLS itself would answer
+            return
         try:
             while data:
                 data = data[self.sock.send(data) :]
@@ -183,8 +198,8 @@ class Connection:
 
     def half_close(self) -> None:
         """Send FIN and go on receiving."""
-        self.half_closed = True
         self._send_close_notify()
+        self.half_closed = True
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError as error:
@@ -274,6 +289,8 @@ class Exchange:
                 self.connection.abort()
             case HalfClose():
                 self.half_close()
+            case Close() if self.connection.half_closed:
+                self.connection.close()        # a last word of the protocol's could not be sent
             case Close(_, code, reason):
                 self.close(code, reason)
             case Send() if self.connection.half_closed:

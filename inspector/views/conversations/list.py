@@ -25,6 +25,7 @@ from inspector.trace.application.opening import Opening
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.index.columns import Growing
 from inspector.trace.kernel import KernelFindings
+from inspector.trace.packet.deeds import wire_findings
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import protocol_name
 from inspector.trace.packet.protocol_names import tunnel_name
@@ -88,10 +89,10 @@ class ConversationList:
         self._narrowing: Narrowing | None = None
         self._decoded: dict[int, Decoded] = {}
         self.marked: list[int] = []                 # to be compared, in the order in which they were marked
-        # By conversation: what the kernel's samples prove.
-        self._kernel: dict[tuple[str, int], list[Finding]] = {}
+        # By conversation: what the kernel's samples prove, and what was done to it on the wire.
+        self._beside: dict[tuple[str, int], list[Finding]] = {}
         self._proofs = KernelFindings(trace)
-        self._samples = 0                           # of which that is
+        self._beside_of = 0, 0, 0                   # samples, fates and packets of which that is
         self._openings: dict[int, str] = {}         # of those not decoded: what their first packets speak
         self._opening: tuple[int, Opening] | None = None     # the one that is looked at now
         self._sorted: Int64s = np.zeros(0, "i8")     # all conversations in order,
@@ -293,7 +294,7 @@ class ConversationList:
     def decode(self, lines: range, seconds: float) -> bool:
         """Decode the conversations on these lines until the time is over; True when there is more to do."""
         until = time.monotonic() + seconds
-        self._ask_kernel()
+        self._look_beside()
         for line in lines:
             number = self.target(line) if line < self.count else -1
             wants = number >= 0 and self._wants(number)
@@ -303,13 +304,14 @@ class ConversationList:
                 return True
         return False
 
-    def _ask_kernel(self) -> None:
-        """What the kernel's samples prove, anew where there are more."""
-        if self.trace.samples != self._samples:
-            self._samples = self.trace.samples
-            self._kernel = {}
-            for one in self._proofs.look():
-                self._kernel.setdefault((one.carrier, one.stream), []).append(one)
+    def _look_beside(self) -> None:
+        """What the kernel's samples prove and what was done on the wire, anew where there is more."""
+        fates = self.trace.fates
+        of = self.trace.samples, fates.version if fates else 0, self.trace.index.count if fates else 0
+        if of != self._beside_of:
+            self._beside_of, self._beside = of, {}
+            for one in (*self._proofs.look(), *(wire_findings(self.trace) if fates else ())):
+                self._beside.setdefault((one.carrier, one.stream), []).append(one)
 
     def _all_packets(self) -> Int64s:
         packets: Int64s = self.table.column("packets_ab") + self.table.column("packets_ba")
@@ -414,16 +416,16 @@ class ConversationList:
     def _findings(self, number: int) -> tuple[str, Style]:
         known, conversation = self._decoded.get(number), self.table.conversation(number)
         key = ("", -1) if conversation is None else (conversation.protocol, conversation.stream)
-        kernel = self._kernel.get(key, [])
+        beside = self._beside.get(key, [])
         if known is None and self._wants(number):        # part of them would be a wrong number
             return "…", "dim"
-        if known is None and not kernel:
+        if known is None and not beside:
             return "", "dim"
-        severities = {one.severity for one in kernel} | ({known.worst} if known is not None else set())
+        severities = {one.severity for one in beside} | ({known.worst} if known is not None else set())
         worst = next((severity for severity in MARKS if severity in severities), None)
         if worst is None:                # it may have grown large since: nobody knows then
             return ("", "dim") if self._stale(number) and not self._wants(number) else ("0", "dim")
-        count = len(kernel) + (known.findings if known is not None else 0)
+        count = len(beside) + (known.findings if known is not None else 0)
         return f"{MARKS[worst]} {count}", STYLES[worst]
 
     def cell(self, number: int, name: str) -> tuple[str, Style]:

@@ -243,7 +243,8 @@ class ConversationTable:
             mine = (row for row in rows_in(rows[rows < ack]) if row not in self._copies)
             opening = [(index.tcp_flags.item(row) & (SYN | ACK), self._stamped(row)) for row in mine]
             syns, accepts = ([one for flags, one in opening if flags == kind] for kind in (SYN, SYN | ACK))
-            trip = echoed_trip(syns, accepts, self._stamped(ack))
+            first = any(flags == ACK for flags, _ in opening)          # which answers a repeated SYN
+            trip = None if first else echoed_trip(syns, accepts, self._stamped(ack))
             self._trips[stream] = _NONE if trip is None else trip
         return self._trips[stream]
 

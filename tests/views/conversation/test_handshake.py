@@ -224,6 +224,26 @@ def test_a_round_trip_is_of_the_syn_that_was_answered(tmp_path: Path) -> None:
         assert "complete  round trip unknown: SYN was sent again" in text and trip == -1
 
 
+def test_the_list_and_the_pane_tell_one_round_trip(tmp_path: Path) -> None:
+    """Also where the server answers a SYN that came twice by an ACK, before the one that opens it."""
+    def stamped(time: int, echo: int) -> bytes:
+        return b"\x01\x01\x08\x0a" + struct.pack(">II", time, echo)
+
+    trace = MemoryTrace()
+    frames = [
+        segment(0, "S", 7, options=stamped(100, 0)), segment(0, "S", 7, options=stamped(1100, 0)),
+        segment(1, "SA", 9, 8, options=stamped(5000, 1100)), segment(1, "A", 10, 8, options=stamped(5000, 1100)),
+        segment(1, "SA", 9, 8, options=stamped(6000, 1100)), segment(0, "A", 8, 10, options=stamped(3100, 6000)),
+    ]
+    trace.add(frames, [second * 10**9 for second in range(len(frames))])
+    trace.save(tmp_path / "twice.pcapng")
+    with Trace.open(tmp_path / "twice.pcapng") as found:
+        found.finish()
+        table = ConversationTable(found)
+        assert table.update() and table.rtt_ns().tolist() == [-1]
+        assert "complete  round trip unknown: SYN was sent again" in _text(found)
+
+
 def test_nothing_ends_before_it_began_where_the_clock_was_set_back(tmp_path: Path) -> None:
     trace = MemoryTrace()
     opening = [segment(0, "S", 0), segment(1, "SA", 0, 1), segment(0, "A", 1, 1)]

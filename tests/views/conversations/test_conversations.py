@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from inspector.trace.filter.filter import Filter
+from inspector.trace.packet.deeds import wire_findings
 from inspector.trace.trace import Trace
 from inspector.views.conversations.columns import COLUMNS, SORTED_BY
 from inspector.views.conversations.list import ConversationList
 from inspector.views.json.conversations import conversations
 from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import cell_width, plain
+from tests.support.captures.growth_services import events_of_the_wire
 from tests.support.captures.tcp import usual
 from tests.support.tiers import sweep
 
@@ -154,3 +156,13 @@ def test_the_mark_of_those_to_be_compared_takes_no_letter_of_them() -> None:
             assert {len(plain(line)) for line in (found.line(0, width), found.title(width))} == {width}
             assert found.column_at(2, width) == first
             assert not found.mark(found.target(0)) and plain(found.line(0, width)) == before
+
+
+def test_what_was_done_on_the_wire_is_among_the_findings_of_its_conversation(tmp_path: Path) -> None:
+    (tmp_path / "wire.pcapng").write_bytes(events_of_the_wire(3))
+    with Trace.open(tmp_path / "wire.pcapng") as trace:
+        trace.finish()
+        found = listed(trace)
+        number = next(one for one in range(2) if found.table.conversation(one) == Conversation("udp", 0))
+        text, _ = found.cell(number, "findings")
+        assert len(wire_findings(trace)) == 3 and text.endswith(" 3")

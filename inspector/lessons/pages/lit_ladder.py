@@ -56,7 +56,7 @@ class LitLadder(Ladder):
         calls = {target.call for target in self.targets(index) if target.call is not None}
         lit = (row is not None and row in self.rows_lit) or bool(calls & self.calls_lit)
         if self.veiled:
-            return tuple(map(_veiled, line)) if lit else line
+            return _all_veiled(line) if lit else line
         if lit or not (self.rows_lit or self.calls_lit):
             return line
         return tuple(Span(text, style if style in _KEPT else "dim") for text, style in line)
@@ -64,8 +64,7 @@ class LitLadder(Ladder):
     def header(self, width: int, line: int | None = None) -> tuple[Line, ...]:
         names, states = super().header(width, line)
         if self.states_hidden:
-            states = tuple(Span(fit("?", len(span.text)), span.style) if span.text.strip() in STATES else span
-                           for span in states)
+            states = tuple(one for span in states for one in _without_state(span))
         return names, states
 
     @staticmethod
@@ -75,6 +74,27 @@ class LitLadder(Ladder):
             text = re.sub(rf"\b({_WORDS[field]}) \d+", lambda match: match[1] + " " + "?" * (
                 len(match[0]) - len(match[1]) - 1), text)
         return Span(text, span.style)
+
+
+def _without_state(span: Span) -> tuple[Span, ...]:
+    """A question mark in place of a state, and the line goes on: its length would tell."""
+    state = span.text.strip()
+    if state not in STATES:
+        return (span,)
+    before, _, behind = span.text.partition(state)
+    return Span(f"{before}?", span.style), Span(" " + "─" * (len(state) - 2) + behind, "dim")
+
+
+def _all_veiled(line: Line) -> Line:
+    """The line's spans veiled; what is said beside a result ("end", "woken") goes with it."""
+    found: list[Span] = []
+    beside = False
+    for span in line:
+        shown = _veiled(span)
+        said = beside and span.text.strip().isalpha()
+        found.append(Span(fit("", len(span.text)), span.style) if said else shown)
+        beside = shown.text.rstrip().endswith("= ?") or (beside and not span.text.strip())
+    return tuple(found)
 
 
 def _veiled(span: Span) -> Span:

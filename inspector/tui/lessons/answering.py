@@ -27,7 +27,7 @@ class Answering(DOMNode):
 
     ANSWER_BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(number), f"option({number})", sentence("Answer {number}", number=number), show=False,
-                  id=f"lesson.option-{number}") for number in range(1, 10)),
+                  id=f"lesson.option-{number}") for number in range(10)),
         Binding("i", "hint", "Hint", id="lesson.hint", tooltip="One hint, and with the next press one more"),
         Binding("s", "give_up", "Show the answer", show=False, id="lesson.give-up"),
         Binding("backspace", "undo", "Take back", show=False, id="lesson.undo"),
@@ -93,6 +93,8 @@ class Answering(DOMNode):
     def _show_how(self) -> None:
         """Say how a step of this kind is answered."""
         how = how_to_answer(self.player.step, self.given)
+        if (line := self.query_one(NumberInput)).display:
+            line.focus()
         self.hint_at(self.word(how[0] if self.player.step.kind in TRIES else "answer-first"))
 
     def _give(self, answer: Answer) -> None:
@@ -148,8 +150,11 @@ class Answering(DOMNode):
         self.draw()
 
     def action_option(self, number: int) -> None:
-        page = self.query_one(PageList)
-        if number <= len(options_of(self.player.step)):
+        page, line = self.query_one(PageList), self.query_one(NumberInput)
+        if line.display:                                # left by Escape: a digit is meant for it
+            line.focus()
+            line.insert_text_at_cursor(str(number))
+        elif 0 < number <= len(options_of(self.player.step)):
             page.focus()
             page.choose_option(number)
             if self.player.step.kind == "order" and self.player.record.phase == "ask" and (

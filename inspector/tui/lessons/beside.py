@@ -67,7 +67,7 @@ class TwoSides(BaseScreen):
         with Container(id="lesson"):
             with Vertical(id="words"):
                 yield PageList(id="page")
-                yield NumberInput(id="number", compact=True)
+                yield NumberInput(id="number", compact=True, select_on_focus=False)
             with Vertical(id="beside"):
                 yield TabBar(_tabs(), id="tabs-lesson")
                 yield from (spec.pane(spec) for spec in SPECS)

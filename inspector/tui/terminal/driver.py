@@ -30,6 +30,8 @@ OUTSTANDING = 1 << 18        # bytes that may wait for the terminal; one picture
 PIECE = 1 << 12              # bytes a write: a terminal that is slow takes small ones
 PATIENCE = 2.0               # seconds in which a terminal takes nothing: then the last words are given up
 
+# Some terminals that grew meanwhile (tmux) keep lines of ours above the cursor in the screen they go back to.
+_EMPTY = "\x1b[0m\x1b[2J\x1b[H"
 BEHIND_SECONDS = 0.2
 
 
@@ -151,6 +153,7 @@ class TerminalDriver(LinuxDriver):
     def stop_application_mode(self) -> None:
         if self._output is not None and not self._suspended:
             self._output.leave_out_pictures()
+            self.write(_EMPTY)
             super().stop_application_mode()
 
     # --- stopped, and going on ---

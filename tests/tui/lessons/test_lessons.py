@@ -262,6 +262,21 @@ async def test_looks(size: tuple[int, int], language: str) -> None:
         assert_kept(KEPT / f"words-{size[0]}x{size[1]}-{language}.txt", text)
 
 
+@thorough
+@needs_lab
+async def test_a_number_goes_into_its_line_also_after_escape() -> None:
+    progress.keep("handshake", progress.Progress(3, 11))
+    async with taking("handshake") as pilot:
+        line = lesson(pilot).query_one(NumberInput)
+        await until(pilot, lambda: line.has_focus, "the line for numbers")
+        await pilot.press("escape")
+        assert not line.has_focus
+        await pilot.press("1", "0")
+        assert line.has_focus and line.value == "10"
+        await pilot.press("escape", "enter")
+        assert line.has_focus
+
+
 @needs_lab
 async def test_arrows_and_enter_put_in_order_too_and_the_list_stays_in_sight() -> None:
     progress.keep("socket", progress.Progress(7, 10))

@@ -230,7 +230,7 @@ def test_the_list_and_the_pane_tell_one_round_trip(tmp_path: Path) -> None:
         return b"\x01\x01\x08\x0a" + struct.pack(">II", time, echo)
 
     trace = MemoryTrace()
-    frames = [segment(end, flags, seq, ack, options=stamped(time, echo)) for end, flags, seq, ack, time, echo in (
+    frames = [segment(end, flags, seq, ack, options=stamped(at, echo)) for end, flags, seq, ack, at, echo in (
         (0, "S", 7, 0, 100, 0), (0, "S", 7, 0, 1100, 0), (1, "SA", 9, 8, 5000, 1100),
         (1, "A", 10, 8, 5000, 1100), (1, "SA", 9, 8, 6000, 1100), (0, "A", 8, 10, 3100, 6000),
     )]

@@ -301,6 +301,14 @@ class Decoder(ABC, Generic[R]):
         """Whether a request asks for an answer that comes late: a read that blocks, a long poll."""
         return False
 
+    def endless(self) -> int | None:
+        """The position of the last answer, where it ends with the connection alone and does not say so."""
+        return None
+
+    def kept_open(self, position: int, silent: str, *, left: bool) -> Finding:
+        """What to say of it, whose sender was silent for so long, and open; `left`: its receiver closed."""
+        raise NotImplementedError
+
     def payload(self, record: R, limit: int) -> bytes:
         """What `contains` and `matches` search in a record."""
         stop = min(record.stop, record.start + limit)

@@ -327,6 +327,11 @@ class Trace:
         return self._contents.statistics
 
     @property
+    def dropped(self) -> int:
+        """How many packets the kernel could not keep."""
+        return self.statistics.dropped
+
+    @property
     def tells_drops(self) -> bool:
         """Whether the capture says how many packets it could not keep; else `statistics` has none counted."""
         return self._contents.tells_drops

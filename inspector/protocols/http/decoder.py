@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inspector.model.language import Sentence, marked, said_as, sentence, verbatim
@@ -27,6 +28,7 @@ from inspector.protocols.api import (
     Start,
 )
 from inspector.protocols.http.connection import HttpConnection
+from inspector.protocols.http.findings import finding as http_finding
 from inspector.protocols.http.message import (
     Decoded,
     HttpMessage,
@@ -39,6 +41,7 @@ from inspector.protocols.http.rules import (
     check_body,
     check_scheme,
     event_coding,
+    is_endless,
     is_inner_part,
     prefers_to_wait,
 )
@@ -390,6 +393,22 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     def holds(self, position: int) -> bool:
         return any(map(prefers_to_wait, self._http.messages[position].values("prefer")))
+
+    def endless(self) -> int | None:
+        http = self._http
+        last = http.messages[-1] if http.messages else None
+        if last is None or last.is_request or last.partner is None or http.restarted \
+                or not http.whole or http.pairing.doubted or self.successor is not None:
+            return None
+        return last.number if is_endless(http.messages[last.partner], last) else None
+
+    def kept_open(self, position: int, silent: str, *, left: bool) -> Finding:
+        record = self._http.messages[position]
+        found = http_finding("http.endless-body", sentence(
+            "The answer has neither Content-Length nor chunked coding, so its body ends with the connection, "
+            "and the server kept that open for {silent}.", silent=silent),
+            record.direction, record.start, record.body_start)
+        return found if left else replace(found, severity="note")
 
     def handshake(self, message: HttpMessage) -> Upgrade | None:
         """The WebSocket handshake that a message belongs to, as request or as its final response."""

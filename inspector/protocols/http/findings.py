@@ -43,6 +43,8 @@ BOOK = Rulebook(
     Rule("http.reset-body", "warning", "RFC 9112 §8",
          "Nobody knows whether that was all of it. A body with Content-Length or in chunks says where it "
          "ends; without these its sender closes in order, by FIN."),
+    Rule("http.endless-body", "warning", "RFC 9112 §6.3",
+         "A server should say where a body ends, by Content-Length or in chunks; or close right behind it."),
     Rule("http.excess-body", "error", "RFC 9112 §6.3",
          "The body ends where its head says; what follows is taken for the next message, and spoils it."),
     Rule("http.unanswered-request", "warning", "RFC 9112 §9.2",

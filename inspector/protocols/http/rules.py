@@ -59,6 +59,20 @@ def brings_events(message: HttpMessage) -> bool:
     return kind.value.partition(";")[0].strip().lower() == "text/event-stream"
 
 
+def is_endless(request: HttpMessage, answer: HttpMessage) -> bool:
+    """Whether an answer's body ends with the connection, and nothing says that it is meant to.
+
+    Not what brings parts for as long as somebody listens, nor where one of both heads says `close`.
+    """
+    if answer.framing != "close" or answer.version != "HTTP/1.1" or brings_events(answer) \
+            or any(map(answer.first, ("content-length", "transfer-encoding"))):
+        return False
+    kind = answer.first("content-type")
+    parts = kind is not None and kind.value.strip().lower().startswith("multipart/")
+    says = tokens(request, "connection") + tokens(answer, "connection")
+    return not parts and not any(one.lower() == "close" for one in says)
+
+
 def prefers_to_wait(value: str) -> bool:
     """Whether a `Prefer` header asks for an answer that comes late (RFC 7240 §4.3): `wait=10`."""
     return any(part.partition("=")[0].strip().lower() == "wait" for part in re.split("[,;]", value))

@@ -23,6 +23,7 @@ from inspector.protocols.api import Decoder, MessageIndex, Protocol, Rest
 from inspector.trace.application import decode_as
 from inspector.trace.application.answers import Answers
 from inspector.trace.application.engine import Engine, Layer
+from inspector.trace.application.kept_open import kept_open
 from inspector.trace.flows.missing import acknowledged, sent
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.index.packets import Packets
@@ -260,6 +261,10 @@ class Application:
         if self._flow.out_of_order:
             return []
         own = self._counted() + [self._place(one) for one in begun] + self.answers.slow(self)
+        endless = kept_open(self._trace, self._flow, self.layers)
+        if endless is not None:                # that says why the client closed
+            own = [*(one for one in own if (one.direction, one.start) != (endless.direction, endless.start)
+                     or one.severity != "note"), endless]
         return sorted(own, key=by_place)
 
     def _counted(self) -> list[Finding]:

@@ -34,6 +34,10 @@ class Packets(Protocol):
     def end_ns(self) -> int:
         """Up to when the capture is known to have gone on, nanoseconds since the epoch."""
 
+    @property
+    def dropped(self) -> int:
+        """How many packets the capture is known to lack."""
+
     def frame(self, row: Row) -> bytes:
         """The captured bytes of a packet, from its link header on. IndexError: no such row."""
 

@@ -52,6 +52,10 @@ class MemoryTrace(Packets):
         return Fates()
 
     @property
+    def dropped(self) -> int:
+        return 0
+
+    @property
     def end_ns(self) -> int:
         return int(self.index.time_ns[-1])
 

@@ -191,3 +191,73 @@ def test_who_asks_a_server_that_closes_is_told_even_of_a_wait_on_purpose(tmp_pat
     found = saved(tmp_path / "x.pcapng", [(0, 0, "PA", redis("BLPOP", "q", "0")), (2, 1, "FA", b""),
                                           (2, 0, "FA", b""), (2, 1, "A", b"")], 6379)
     assert kinds(found) == ["redis.unanswered-request"]
+
+
+HEAD, BODY = b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n", b"hello"
+TOLD = ("The answer has neither Content-Length nor chunked coding, so its body ends with the connection, "
+        "and the server kept that open for 3.0 s.")
+ASKED: list[Turn] = [(0, 0, "PA", GET), (0, 1, "PA", HEAD + BODY), (0, 0, "A", b"")]
+CLIENT_CLOSES: list[Turn] = [(3, 0, "FA", b""), (3, 1, "FA", b""), (3, 0, "A", b"")]
+LATER: Turn = (3, 0, "A", b"")
+
+
+@pytest.mark.parametrize(("end", "severity"), [
+    (CLIENT_CLOSES, "warning"), ([(3, 0, "RA", b"")], "warning"),
+    ([(3, 0, "FA", b""), (3, 1, "A", b"")], "warning"), ([LATER], "note"),
+])
+def test_an_answer_without_an_end_on_a_connection_that_stays_open_is_told(
+        end: list[Turn], severity: str, tmp_path: Path) -> None:
+    with Trace.open(saved(tmp_path / "x.pcapng", [*ASKED, *end])) as trace:
+        trace.finish()
+        (one,) = (one for one in findings(trace) if one["id"] != "tcp.reset-after-data")
+    assert (one["id"], one["severity"]) == ("http.endless-body", severity) and one["text"].startswith(TOLD)
+
+
+FINE: dict[str, list[Turn]] = {
+    "the server closes": [*ASKED, (3, 1, "FA", b""), (3, 0, "FA", b""), (3, 1, "A", b"")],
+    "soon": [*ASKED, (0.5, 0, "FA", b""), (0.5, 1, "FA", b""), (0.5, 0, "A", b"")],
+    "goes on": [*ASKED, (3, 1, "PA", BODY), (3, 0, "A", b"")],
+    "not all came": [*ASKED[:-1], (3, 0, "R", b"")],
+    "no answer": [(0, 0, "PA", GET), (3, 0, "A", b"")],
+    **{name: [(0, 0, "PA", asked), (0, 1, "PA", answer), (0, 0, "A", b""), LATER] for name, asked, answer in (
+        ("length", GET, OK), ("HTTP/1.0", GET, HEAD.replace(b"/1.1", b"/1.0") + BODY),
+        ("close", GET, HEAD.replace(b"Server: x", b"Connection: close") + BODY),
+        ("close is asked", GET.replace(b"Host", b"Connection: close\r\nHost"), HEAD + BODY),
+        ("events", GET, EVENTS), ("HEAD", GET.replace(b"GET", b"HEAD"), HEAD),
+        ("204", GET, HEAD.replace(b"200", b"204")), ("304", GET, HEAD.replace(b"200", b"304")),
+        ("parts", GET, HEAD.replace(b"Server: x", b"Content-Type: multipart/x-mixed-replace") + BODY))},
+}
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_who_may_have_ended_its_answer_is_not_accused(name: str, tmp_path: Path) -> None:
+    assert "http.endless-body" not in kinds(saved(tmp_path / "x.pcapng", FINE[name]))
+
+
+def test_a_server_that_closes_at_the_same_time_as_its_client_is_not_accused(tmp_path: Path) -> None:
+    stop = 1 + len(HEAD)
+    for heard in (0, 1):
+        trace = MemoryTrace()
+        trace.add([segment(0, "S", 0), segment(1, "SA", 0, 1), segment(0, "PA", 1, 1, GET),
+                   segment(1, "PA", 1, 1 + len(GET), HEAD), segment(0, "FA", 1 + len(GET), stop),
+                   segment(1, "FA", stop, 1 + len(GET) + heard)], [S, S, S, S, 4 * S, 4 * S + 1])
+        trace.save(tmp_path / "x.pcapng")
+        assert kinds(tmp_path / "x.pcapng") == ["http.endless-body"] * heard
+
+
+@pytest.mark.parametrize("lacks", ["beginning", "request", "end of the body", "FIN", "the rest of a packet"])
+def test_where_the_capture_lacks_something_no_server_is_accused_of_it(lacks: str, tmp_path: Path) -> None:
+    trace = MemoryTrace()
+    frames = [segment(0, "S", 0), segment(1, "SA", 0, 1), segment(0, "A", 1, 1), segment(0, "PA", 1, 1, GET),
+              segment(1, "PA", 1, 1 + len(GET), HEAD), segment(1, "PA", 1 + len(HEAD), 1 + len(GET), BODY)]
+    stop = 1 + len(HEAD) + len(BODY)
+    cuts = {"beginning": frames[3:], "request": [*frames[:3], *frames[4:]], "end of the body": frames[:-1]}
+    acked = segment(0, "A", 1 + len(GET), stop + (lacks == "FIN"))
+    closed = segment(0, "FA", 1 + len(GET), stop + (lacks == "FIN"))
+    kept = [*cuts.get(lacks, frames), acked, closed]
+    times = [S] * (len(kept) - 1) + [4 * S]
+    cut = [len(frame) - 2 * (lacks == "the rest of a packet" and BODY in frame) for frame in kept]
+    trace.add([frame[:size] for frame, size in zip(kept, cut, strict=True)], times,
+              [len(frame) for frame in kept])
+    trace.save(tmp_path / "x.pcapng")
+    assert "http.endless-body" not in kinds(tmp_path / "x.pcapng")

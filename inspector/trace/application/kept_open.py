@@ -1,0 +1,87 @@
+"""Answers whose body ends with the connection alone, on a connection that their server does not close.
+
+    last answer that only the end can end (`Decoder.endless`) ─> how long its server was silent ─> finding
+
+Told where the client closed at last, or the capture went on in silence; nobody is accused of an end that the
+capture may lack.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inspector.model.numbers import ACK, FIN, RST
+from inspector.model.packets import Row, row_at
+from inspector.model.units import duration
+from inspector.trace.application.engine import Layer
+from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.index.packets import Packets
+from inspector.wire.arrays import Bools, Int64s
+from inspector.wire.findings import Finding
+from inspector.wire.headers.read import CUT
+from inspector.wire.tcp.findings import SLOW_ANSWER_NS
+
+_OPEN_NS = 2 * SLOW_ANSWER_NS      # of silence behind an answer on a connection that nobody has closed
+
+
+def kept_open(trace: Packets, flow: TcpFlow, layers: list[Layer]) -> Finding | None:
+    """That the server of the last answer keeps open what should end its body; None: nothing proves it."""
+    own = [layer for layer in layers if not layer.beside]
+    if not own or own[-1].streams[0] is not flow.streams[0]:      # (inside of TLS its own alert ends it)
+        return None
+    decoder = own[-1].decoder
+    position = decoder.endless()
+    if position is None or not all(stream.start_known for stream in flow.streams) or trace.dropped:
+        return None
+    server = 1 - decoder.client
+    silence = _silence(trace, flow, server)
+    if silence is None:
+        return None
+    last, closed, ns = silence
+    found: Finding = decoder.kept_open(position, duration(ns), left=closed is not None)
+    return found.at(flow.stream, (last,) if closed is None else (closed, last))
+
+
+def _silence(trace: Packets, flow: TcpFlow, server: int) -> tuple[Row, Row | None, int] | None:
+    """A server's last packet with bytes, its client's that closed (None: it did not), the time between."""
+    index, rows = trace.index, flow.rows
+    theirs: Bools = flow.directions(rows) == server
+    flags = index.tcp_flags[rows]
+    said = np.flatnonzero(theirs & (index.payload_length[rows] > 0))
+    closing = np.flatnonzero(flags & (FIN | RST))
+    if not len(said) or (index.status[rows] & CUT).any():
+        return None
+    closes = int(closing[0]) if len(closing) else len(rows)
+    if closes < said[-1] or _closes(trace, flow, rows, theirs, closes):
+        return None
+    mine = np.flatnonzero(~theirs[: closes + 1] & (flags[: closes + 1] & ACK != 0))
+    if not len(mine) or not _has_all(trace, flow, server, row_at(rows, int(mine[-1]))):
+        return None
+    last = row_at(rows, int(said[-1]))
+    until = trace.end_ns if closes == len(rows) else int(index.time_ns[rows[closes]])
+    ns = until - int(index.time_ns[last])
+    if ns < (_OPEN_NS if closes == len(rows) else SLOW_ANSWER_NS):
+        return None
+    return last, None if closes == len(rows) else row_at(rows, closes), ns
+
+
+def _closes(trace: Packets, flow: TcpFlow, rows: Int64s, theirs: Bools, closes: int) -> bool:
+    """Whether a server ended the connection by itself, and not since packet `closes` of them came."""
+    if closes == len(rows):
+        return False
+    if theirs[closes]:
+        return True
+    index, end = trace.index, flow.streams[flow.direction(row_at(rows, closes))].end
+    ends = rows[theirs & (index.tcp_flags[rows] & (FIN | RST) != 0)]
+    if end is None:                        # it reset: nothing of the server's comes behind that
+        return bool(len(ends))
+    known = flow.streams[flow.direction(row_at(rows, closes))].offsets_of(index.ack[ends])
+    return bool(((index.tcp_flags[ends] & ACK != 0) & (known <= end)).any())
+
+
+def _has_all(trace: Packets, flow: TcpFlow, server: int, row: Row) -> bool:
+    """Whether a client's packet acknowledges all of the answer and no FIN, and has room for more."""
+    index, stream = trace.index, flow.streams[server]
+    known = stream.offset_of(int(index.ack[row]))
+    closes = int(index.tcp_flags[row]) & (FIN | RST)
+    return known == stream.length and stream.contiguous == stream.length and bool(closes or index.window[row])

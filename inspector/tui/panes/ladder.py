@@ -121,8 +121,10 @@ class LadderPane(ListPane):
             return [(), ()]
         lines = self.lines
         here = round(lines.scroll_y) if lines.cursor is None else lines.cursor
-        # A file's end stays where it is: who chose a line there means that line.
-        at_end = lines.following and (self.follow or lines.cursor is None)
+        # Who chose a line means that line, as Detail and Sockets do, also while the end is followed.
+        chosen = self.selection.row is not None or self.selection.call is not None
+        at_end = lines.following and (
+            lines.cursor is None or (self.follow and (not chosen or lines.cursor == lines.count - 1)))
         return list(self.ladder.header(width, None if at_end else here))
 
     def reset(self) -> None:

@@ -9,7 +9,7 @@ from inspector.wire.text import escaped
 _MOST_TEXT = 200         # characters of a filter that are repeated
 _NONE = {
     "packet": marked("No packet of {count:,}{so_far} is let through by {text}. Escape shows all of them."),
-    "message": marked("No message of {count:,}{so_far} is let through by {text}. Escape shows all of them."),
+    "message": marked('No message of {count:,}{so_far} contains "{text}". Escape shows all of them.'),
     "conversation": marked(
         "No conversation of {count:,}{so_far} is let through by {text}. Escape shows all of them."),
 }

@@ -183,7 +183,7 @@ def _unanswered(facts: TcpFacts, syns: Int64s, what: Sentence) -> Finding:
         return finding("tcp.unreachable", sentence(
             "{what}; an ICMP error did: {words}.", what=what, words=words)).at(-1, rows)
     if facts.accepts:
-        what = sentence("{what}, though it accepted other connections: its backlog may be full.", what=what)
+        what = sentence("{what}, though it answered others: its backlog may be full.", what=what)
         return _place(facts, finding("tcp.backlog-full", what), syns)
     return _place(facts, finding("tcp.no-answer", sentence("{what}.", what=what)), syns)
 

@@ -98,7 +98,7 @@ async def test_an_empty_result_says_so_and_escape_takes_the_filter_back() -> Non
         await pilot.press("escape")
         await until(pilot, lambda: pane.lines.count == total, "the packets again")
         assert pane.status == "" and pane.lines.has_focus
-        for name, empty in (("3", "No message of 6 is let through by qqq."),
+        for name, empty in (("3", 'No message of 6 contains "qqq".'),
                             ("0", "No conversation of 1 is let through by qqq.")):
             await pilot.press(name, "f", *"qqq", "enter")
             front = list_pane(screen, screen.front)

@@ -213,3 +213,16 @@ async def test_the_word_for_uncaptured_packets_is_one_for_all_of_a_session() -> 
         await pilot.press("P")
         await until(pilot, lambda: not trace(pilot).fates.waiting, "its way")
         assert bench(pilot).query_one(TitleBar).facts.loss == "missed"
+
+
+@needs_lab
+async def test_while_a_session_is_followed_the_head_is_of_the_chosen_packet_too() -> None:
+    """One moment, one account: Detail and Sockets are of that packet."""
+    async with session("tcp") as pilot:
+        screen = bench(pilot)
+        head = screen.query_one(LadderPane).query_one(Head)
+        await until(pilot, lambda: drawn(head).count("ESTABLISHED") == 2, "the connection")
+        screen.choose(Selection(row=Row(0)))
+        await until(pilot, lambda: "SYN-SENT" in drawn(head), "those of the SYN")
+        assert "SYN-RECEIVED" in drawn(head)
+        assert screen.query_one(LadderPane).lines.following

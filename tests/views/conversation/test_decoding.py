@@ -32,7 +32,7 @@ def test_the_titles_say_that_more_messages_come(tmp_path: Path) -> None:
         while messages.update() or not messages.complete:
             pass
         assert "decoded" not in plain(messages.title(80))
-        assert messages.none_words() == "No message of 600 is let through by qqq. Escape shows all of them."
+        assert messages.none_words() == "No message of 600 contains \"qqq\". Escape shows all of them."
 
 
 def test_a_message_whose_end_is_not_decoded_yet_is_not_called_unfinished(tmp_path: Path) -> None:

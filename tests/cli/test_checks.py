@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.captures.tcp import cut_http
 from tests.support.captures.traces import TRACES
 from tests.support.running.commands import inspector
 
@@ -111,3 +112,19 @@ def test_wrong_options_are_one_sentence(words: list[str], sentence: str) -> None
     done = inspector("decode", TCP, *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"inspector: {sentence}")
+
+
+def test_what_cannot_be_told_of_cut_packets_is_said(tmp_path: Path) -> None:
+    """An answer that is not read is not told as one that is not there."""
+    cut, out = str(cut_http(tmp_path / "cut.pcapng")), str(tmp_path / "out.pcapng")
+    note = "inspector: The capture lacks something: 1 packet cut short."
+    answers, carried = "http.response.code == 200", "tcp.len > 0"
+    for words, told in (
+        (("--filter", answers, "-o", out), True), (("--filter", carried, "-o", out), False),
+        (("--expect", answers), True), (("--expect-none", answers), True), (("--expect", carried), False),
+        (("--fail-on", "error"), True), (("--filter", answers, "--expect", carried), True),
+        (("--json", "http"), True), (("--expect", answers, "--report", "json"), True),
+        (("--json", "http", "--expect", answers, "--report", "json"), False),
+    ):
+        done = inspector("decode", cut, "--overwrite", *words)
+        assert (note in done.stderr.splitlines()) is told, (words, done.stderr)

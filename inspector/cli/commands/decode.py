@@ -96,8 +96,9 @@ def decode_file(
         status = check(trace, checks, stdout_taken=taken) if checks else DONE
         if searched is not None:
             notice(searched)
-        if what is not None and not checks and (lacking := lacking_words(trace)):
-            notice(lacking)
+        written = output is not None and chosen is not None and chosen.deep and trace.cut
+        if not checks and (what is not None or written) and (lacking := lacking_words(trace)):
+            notice(lacking)                # (`check` says it of checks)
         if trace.unread:
             notice(trace.unread)
         if trace.truncated:

@@ -18,7 +18,7 @@ import click
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
 from inspector.cli.options.shared import OutputName, typed
 from inspector.cli.options.together import together
-from inspector.cli.output import report, write_text
+from inspector.cli.output import notice, report, write_text
 from inspector.cli.trace_files import refuse_taken, write_file
 
 if TYPE_CHECKING:
@@ -43,6 +43,13 @@ class CheckOptions:
 
     def __bool__(self) -> bool:
         return bool(self.checks)
+
+    @property
+    def decodes(self) -> bool:
+        """Whether something asked needs what packets carry, and not their headers alone."""
+        one = self.checks
+        filters = (*one.expect, *one.expect_none, *([one.within] if one.within else []))
+        return one.fail_on is not None or any(each.deep for each in filters)
 
     def within(self, display_filter: Filter | None) -> CheckOptions:
         """The same, asked of what this filter lets through."""
@@ -124,6 +131,7 @@ def check(trace: Trace, options: CheckOptions, *, stdout_taken: bool, ended_earl
         return DONE
     from inspector.views.checks.report import FORMATS as REPORTS  # here: not for those that ask nothing
     from inspector.views.checks.verdicts import verdicts
+    from inspector.views.findings.unjudged import lacking_words
 
     found = verdicts(trace, options.checks, ended_early=ended_early)
     lines = REPORTS[options.format](found, trace.statistics.dropped)
@@ -134,6 +142,8 @@ def check(trace: Trace, options: CheckOptions, *, stdout_taken: bool, ended_earl
     else:
         for line in lines:
             write_text(line)
+    if trace.cut and options.decodes and (options.format == "text" or options.file or not stdout_taken):
+        notice(lacking_words(trace))           # (else the report on stderr is for a program)
     return DONE if all(one.passed for one in found) else NO
 
 

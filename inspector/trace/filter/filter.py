@@ -117,6 +117,11 @@ class Evaluation:
         return None if self._awaited is None else self._trace.share(self._awaited)
 
     @property
+    def lacks(self) -> bool:
+        """Whether it asks what packets carry, of which the capture cut some off."""
+        return self._test.deep and bool(self._trace.cut)
+
+    @property
     def done(self) -> bool:
         """Whether every packet that was read so far was looked at."""
         return self.position >= self._trace.index.count

@@ -25,6 +25,7 @@ from inspector.tui.widgets.base import TextInput
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.detail.whole import packet_text
+from inspector.views.findings.unjudged import lacking_words
 from inspector.views.line.spans import Line
 from inspector.views.packets.go_to import GoToError, find_row
 from inspector.views.packets.list import PacketList, TimeFormat
@@ -300,8 +301,10 @@ class PacketsPane(ListPane):
         if searched is not None and self.trace is not None and not self.packets.count:
             text, count = searched.text, self.trace.index.count
             growing = self.follow or self.trace.progress < 1.0
-            self.hint(none_words(text, count, "packet", growing=growing) if searched.done else
-                      looking_words(text, searched.progress, count, "packet", searched.decoded))
+            lacking = lacking_words(self.trace) if searched.lacks else ""
+            self.hint(
+                none_words(text, count, "packet", growing=growing, lacking=lacking) if searched.done else
+                looking_words(text, searched.progress, count, "packet", searched.decoded))
         elif self.lines.provider is not self.packets:
             self.lines.show(self.packets)
         self.lines.refill()

@@ -76,7 +76,10 @@ class Elsewhere:
             return tr("UDP {number} has no stream of messages: every datagram stands for itself, and the "
                       "packets tell what it says.", number=self._stream)
         why = sentence("Its bytes are of no protocol that is known here: pane Stream shows them.")
-        if not any(one.length for one in self._trace.flow(self._stream).streams):
+        streams = self._trace.flow(self._stream).streams
+        if self._trace.cut and any(gap.cut for one in streams if (gap := one.gap_from(0)) is not None):
+            why = sentence("The capture cut its packets short, so that they may be in what is not there.")
+        if not any(one.length for one in streams):
             why = (sentence("No bytes were sent in it so far.") if self._trace.may_grow else
                    sentence("No bytes were sent in it."))
         return tr("No messages in this conversation, TCP {number}. {why}", number=self._stream, why=why)

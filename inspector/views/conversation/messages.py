@@ -18,6 +18,7 @@ from inspector.protocols.api import Colour, Decoder, MessageIndex, MessageNumber
 from inspector.trace.application.answers import Wait, wait_of
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.conversation.turns import number_of_turn, turn, turn_count
+from inspector.views.findings.unjudged import lacking_words
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import seconds_text
 from inspector.views.packets.searching import looking_words, none_words
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SEARCHED = 1 << 20       # bytes of a message that are searched
 COPIED = 1 << 20         # and that are read and copied
+_FIRST = 64              # messages among which an answer is looked for
 _STEP = 2000             # messages that one update looks at
 _TIME, _SIZE, _WAIT, _KIND = 12, 9, 9, 8
 
@@ -157,7 +159,8 @@ class MessageList:
             return looking_words(what, self.progress, self._there, "message")
         if self.decoded < 1.0:
             return looking_words(what, self.decoded, len(self.trace.rows_of("tcp", self.stream)), "packet")
-        return none_words(what, self._there, "message")
+        return none_words(what, self._there, "message",
+                          lacking=lacking_words(self.trace) if self.trace.cut else "")
 
     @property
     def progress(self) -> float:
@@ -275,10 +278,24 @@ class MessageList:
         text += "  " + fit(tr("Size"), _SIZE, align="right")
         text += fit(tr("Wait"), _WAIT, align="right") if self._waited_for else ""
         text += "  " + fit(tr("Kind"), _KIND) + "  " + tr("Payload")
-        if self.decoded == 1.0:
+        if self.decoded < 1.0:
+            more = "  " + tr("{part:.0%} decoded, more come", part=self.decoded)
+        elif self._answers_cut:
+            more = "  " + tr("the capture cut the answers off")
+        else:
             return (Span(fit(text, width), "title"),)
-        more = "  " + tr("{part:.0%} decoded, more come", part=self.decoded)
         return Span(fit(text, width - cell_width(more)), "title"), Span(more, "warning")
+
+    @property
+    def _answers_cut(self) -> bool:
+        """Whether there is no answer among the first messages, since a snapshot length cut their heads."""
+        decoder = self._decoder
+        if decoder is None or not self.trace.cut or not self._waited_for:
+            return False
+        if any(one.direction != decoder.client for one in decoder.records[:_FIRST]):
+            return False
+        gap = decoder.source.streams[1 - decoder.client].gap_from(0)
+        return gap is not None and gap.cut
 
     @property
     def _waited_for(self) -> bool:

@@ -32,6 +32,7 @@ from inspector.trace.packet.protocol_names import tunnel_name
 from inspector.views.conversations.columns import COLUMNS, Column, column_at, columns_for, title_line
 from inspector.views.conversations.table import STATES, ConversationTable
 from inspector.views.findings.list import MARKS, STYLES
+from inspector.views.findings.unjudged import lacking_words
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.packets.list import seconds_text
 from inspector.views.packets.searching import looking_words, none_words
@@ -205,7 +206,9 @@ class ConversationList:
         """The sentence in place of the lines where the filter lets none through, or none so far."""
         one = self._narrowing
         if one is None or self.complete:
-            return none_words(self.filter_text, len(self.table), "conversation", growing=growing)
+            lacks = one is not None and one.evaluation is not None and one.evaluation.lacks
+            return none_words(self.filter_text, len(self.table), "conversation", growing=growing,
+                              lacking=lacking_words(self.trace) if lacks else "")
         if one.evaluation is None:
             return looking_words(one.text, self.narrowed, len(self.table), "conversation")
         count, decoded = self.trace.index.count, one.evaluation.decoded

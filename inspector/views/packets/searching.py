@@ -25,7 +25,8 @@ def looking_words(text: str, share: float, count: int, noun: str, decoded: float
               within=within)
 
 
-def none_words(text: str, count: int, noun: str, *, growing: bool = False) -> str:
-    """When all was looked at. `growing`: there may be more to come."""
+def none_words(text: str, count: int, noun: str, *, growing: bool = False, lacking: str = "") -> str:
+    """When all was looked at. `growing`: there may be more to come; `lacking`: what the capture lacks."""
     shown, so_far = escaped(text, _MOST_TEXT), sentence(" so far") if growing else ""
-    return tr(_NONE[noun], count=count, so_far=so_far, text=shown)
+    words = tr(_NONE[noun], count=count, so_far=so_far, text=shown)
+    return tr("{words} {lacking}", words=words, lacking=lacking) if lacking else words

@@ -79,8 +79,8 @@ class MemoryTrace(Packets):
     def save(self, path: Path) -> None:
         """Write the packets as a pcapng file, for what needs a whole `Trace`."""
         blocks = [pcapng.section_header(), pcapng.interface_description(self._link_type)]
-        blocks += [pcapng.enhanced_packet(frame, time_ns) for time_ns, frame in
-                   zip(self.index.time_ns.tolist(), self.frames, strict=True)]
+        blocks += [pcapng.enhanced_packet(frame, time_ns, length) for time_ns, frame, length in zip(
+            self.index.time_ns.tolist(), self.frames, self.index.length.tolist(), strict=True)]
         path.write_bytes(b"".join(blocks))
 
     def frame(self, row: Row) -> bytes:
@@ -136,3 +136,15 @@ def first(text: str | None) -> str:
 
 def many(values: Iterable[Any]) -> list[Any]:
     return list(values)
+
+
+def cut_http(path: Path) -> Path:
+    """A request, and its answer of which a snapshot length cut the head."""
+    asked, told = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    frames = [segment(0, "S", 0), segment(1, "SA", 0, 1), segment(0, "A", 1, 1),
+              segment(0, "PA", 1, 1, asked), segment(1, "PA", 1, 1 + len(asked), told),
+              segment(0, "A", 1 + len(asked), 1 + len(told))]
+    trace = MemoryTrace()
+    trace.add([frame[:40 + 30] for frame in frames], range(len(frames)), [len(frame) for frame in frames])
+    trace.save(path)
+    return path

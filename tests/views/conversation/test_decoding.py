@@ -7,8 +7,10 @@ from pathlib import Path
 from inspector.protocols.websocket.frame import CONTINUATION, TEXT
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
-from inspector.views.line.spans import plain
+from inspector.views.conversations.list import ConversationList
+from inspector.views.line.spans import cell_width, plain
 from tests.support.captures.growth import KINDS
+from tests.support.captures.tcp import CAPTURES, cut_http
 from tests.support.captures.websocket import UPGRADE, client, talk
 
 
@@ -50,3 +52,21 @@ def test_a_message_whose_end_is_not_decoded_yet_is_not_called_unfinished(tmp_pat
         messages.update()
         last = plain(messages.line(messages.count - 1, 100))
         assert "400 frames" in last and "decoded" not in last and "unfinished" not in last
+
+
+def test_that_answers_were_cut_is_said_where_they_would_stand(tmp_path: Path) -> None:
+    with Trace.open(cut_http(tmp_path / "cut.pcapng")) as trace:
+        trace.finish()
+        messages = MessageList(trace, 0)
+        assert messages.count == 1
+        for width in (80, 120):
+            title = plain(messages.title(width))
+            assert title.rstrip().endswith("the capture cut the answers off") and cell_width(title) == width
+        lines = ConversationList(trace)
+        lines.narrow("http.response")
+        while not lines.complete:
+            lines.update()
+        assert lines.none_words(growing=False).endswith("The capture lacks something: 1 packet cut short.")
+    with Trace.open(CAPTURES / "sessions/python-http.pcapng") as trace:
+        trace.finish()
+        assert "cut" not in plain(MessageList(trace, 0).title(120))

@@ -17,6 +17,7 @@ from inspector.tui.widgets.line_list import LineProvider
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.conversation.elsewhere import Elsewhere
 from inspector.views.conversation.messages import MessageList, message_layer
+from inspector.views.findings.unjudged import lacking_words
 from inspector.views.line.document import Page
 from inspector.views.line.spans import Line
 
@@ -117,7 +118,7 @@ class MessagesPane(ConversationPane):
         if messages is None:
             return
         if not messages.count and self._choice != _ALL:
-            self.hint(messages.none_words())
+            self.hint(messages.none_words(lacking_words(messages.trace) if messages.trace.cut else ""))
         elif self.lines.provider is not messages:
             self.lines.show(messages)
 

@@ -18,7 +18,6 @@ from inspector.protocols.api import Colour, Decoder, MessageIndex, MessageNumber
 from inspector.trace.application.answers import Wait, wait_of
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.conversation.turns import number_of_turn, turn, turn_count
-from inspector.views.findings.unjudged import lacking_words
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import seconds_text
 from inspector.views.packets.searching import looking_words, none_words
@@ -152,15 +151,17 @@ class MessageList:
         """Which part of the conversation is decoded, 0 to 1: more messages come while it is not all."""
         return self.trace.share(self.stream) or 1.0      # none: it was read without being decoded in turns
 
-    def none_words(self) -> str:
-        """The sentence in place of the list where nothing is left of it, or nothing so far."""
+    def none_words(self, lacking: str = "") -> str:
+        """The sentence in place of the list where nothing is left of it, or nothing so far.
+
+        `lacking`: what the capture lacks, in words.
+        """
         what = self.search or tr("what was chosen")
         if not self.complete:
             return looking_words(what, self.progress, self._there, "message")
         if self.decoded < 1.0:
             return looking_words(what, self.decoded, len(self.trace.rows_of("tcp", self.stream)), "packet")
-        return none_words(what, self._there, "message",
-                          lacking=lacking_words(self.trace) if self.trace.cut else "")
+        return none_words(what, self._there, "message", lacking=lacking)
 
     @property
     def progress(self) -> float:

@@ -7,7 +7,7 @@ arrays of int64; what leaves one becomes a `Row` by `row_at` or `rows_in`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NewType, cast
+from typing import TYPE_CHECKING, NamedTuple, NewType, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 Row = NewType("Row", int)                      # from 0, in the order of the file
 PacketNumber = NewType("PacketNumber", int)    # from 1
+BEFORE = Row(-1)                               # of a moment before the first packet
+
+
+class Instant(NamedTuple):
+    """A moment: the last packet that had come (BEFORE: none), and the time in ns."""
+
+    row: Row
+    time_ns: int
 
 
 def row_at(column: NDArray[np.int64], place: int) -> Row:

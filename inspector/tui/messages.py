@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from inspector.model.packets import Row
+from inspector.model.packets import Instant, Row
 from inspector.wire.dissection.field import Field
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Selection:
 
     `row`: packet, 0-based. `call`: (pid, id) of a system call. `rows`: all packets that carry what was
     chosen (a message's), `row` among them. `path` and `field`: a field of the packet's detail, with the
-    bytes and bits that hold it. `byte`: the byte of the frame that led to it.
+    bytes and bits that hold it. `byte`: the byte of the frame that led to it. `at`: the moment of a call.
     """
 
     row: Row | None = None
@@ -36,6 +36,7 @@ class Selection:
     path: str = ""
     field: Field | None = None
     byte: int | None = None
+    at: Instant | None = None
 
 
 NOTHING = Selection()

@@ -190,7 +190,7 @@ class DetailPane(ListPane):
             self._show(self.detail.toggled(row.path))
         self.post_message(SelectionMade(Selection(
             row=self.selection.row, call=self.selection.call, rows=self.selection.rows,
-            path=row.path, field=row.field,
+            path=row.path, field=row.field, at=self.selection.at,
         )))
 
     def opened(self, index: int) -> None:

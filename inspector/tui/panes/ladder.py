@@ -196,12 +196,18 @@ class LadderPane(ListPane):
             width = self.lines.scrollable_content_region.width
             target = self.ladder.target(index, cell, width)
             if target != Target():       # on a silence there is nothing to choose
-                self.post_message(SelectionMade(Selection(row=target.row, call=target.call)))
+                self._choose(index, target)
 
     @on(LadderList.SideChosen)
     def _side_chosen(self, message: LadderList.SideChosen) -> None:
         message.stop()
-        self.post_message(SelectionMade(Selection(row=message.target.row, call=message.target.call)))
+        if self.lines.cursor is not None:
+            self._choose(self.lines.cursor, message.target)
+
+    def _choose(self, line: int, target: Target) -> None:
+        """Have all panes show what stands on a line, as it was then."""
+        at = None if self.ladder is None or target.call is None else self.ladder.instant_of(line, target.call)
+        self.post_message(SelectionMade(Selection(row=target.row, call=target.call, at=at)))
 
     def whole(self, index: int) -> str:
         if self.trace is None or self.ladder is None:

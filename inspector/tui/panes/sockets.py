@@ -14,8 +14,8 @@ class SocketsPane(ListPane):
 
     LEGEND = (
         "Every socket that the session's programs asked for: owner, descriptor, addresses, the TCP state of "
-        "its end at the chosen packet, and the call that made it. Choosing one moves no time: below stands "
-        "where the bytes of its conversation are then. **Enter** shows it in the ladder, at its packet then.",
+        "its end at the chosen packet or system call, and the call that made it. Choosing one moves no "
+        "time: below stands where the bytes of its conversation are then. **Enter** shows it in the ladder, at its packet then.",
         "**Unread** and **Unacked** are the kernel's queues then, by calls and packets, else as it was "
         "seen last: bytes that came and were not read, bytes written and not acknowledged, sent or not; of "
         "a listener the connections that wait for accept(), and the most that may.",
@@ -46,6 +46,8 @@ class SocketsPane(ListPane):
             return
         if self._sockets is None:
             self._sockets = SocketLines(self.trace)
+            if self._look():
+                self._sockets.update()
         else:
             self._sockets.update()
         if not self._sockets.count and self.follow:
@@ -59,9 +61,13 @@ class SocketsPane(ListPane):
         self.query_one(Head).again()
 
     def update_selection(self) -> None:
-        if self._sockets is not None and self._sockets.row != self.selection.row:
-            self._sockets.row, self._sockets.asked = self.selection.row, None
+        if self._look():
             self.update_trace()
+
+    def _look(self) -> bool:
+        """Look at the moment of what is chosen; whether that is another one than before."""
+        chosen = self.selection
+        return self._sockets is not None and self._sockets.look_at(chosen.row, chosen.call, chosen.at)
 
     def chosen(self, index: int, cell: int | None) -> None:
         """Tell below of the conversation of that socket; what is looked at, and when, stays."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from inspector.model.endpoint import join_endpoint, split_endpoint
 from inspector.model.language import marked, tr
 from inspector.model.numbers import TCP, UDP
-from inspector.model.packets import Row, row_at
+from inspector.model.packets import BEFORE, Instant, Row, row_at
 from inspector.model.units import amount
 from inspector.views.ladder.ends import Conversation, Ends, Side, conversation_ends, row_ends
 from inspector.views.ladder.layout import LEFT, RIGHT, Moment
@@ -63,14 +63,6 @@ class End(NamedTuple):
     inside: str = ""         # its address as packets have it: of a relayed one that is the relay's
 
 
-class Instant(NamedTuple):
-    """A height of the ladder: the last packet above or on it (BEFORE: none yet), and its time in ns."""
-
-    row: Row
-    time_ns: int
-
-
-BEFORE = Row(-1)
 _EVER = (1 << 63) - 1
 
 

@@ -18,15 +18,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from inspector.model.endpoint import split_endpoint
 from inspector.model.numbers import TCP, UDP
-from inspector.model.packets import Row, packet_number, row_at
+from inspector.model.packets import BEFORE, Instant, Row, packet_number, row_at
 from inspector.model.units import duration
 from inspector.trace.packet.facts import DEEP, facts
 from inspector.views.ladder.arrow import arrow
 from inspector.views.ladder.calls import margin_moments
 from inspector.views.ladder.ends import Conversation, Side, quoted
-from inspector.views.ladder.header import BEFORE, Instant, header_lines
+from inspector.views.ladder.header import header_lines
 from inspector.views.ladder.layout import GAP_NS, LEFT, RIGHT, WIDE_GAP_NS, Layout, Moment, Place
 from inspector.views.ladder.margin import Margins
 from inspector.views.ladder.waiting import Waiting
@@ -170,6 +172,21 @@ class Ladder:
             line -= 1
             stamp = self.margins.time_of(self._layout.place(line))
         return Instant(row_at(self.side.rows, packet) if packet >= 0 else BEFORE, stamp)
+
+    def instant_of(self, line: int, call: tuple[int, int]) -> Instant:
+        """The moment of a call that stands on a line: what the head shows there, for all of the trace.
+
+        Its last packet is one of any conversation. What did not block has been done by then.
+        """
+        place, here = self._layout.place(line), self._instant(line)
+        times = np.maximum.accumulate(self.trace.index.time_ns[:])
+        row = max(here.row, int(times.searchsorted(here.time_ns)) - 1)
+        side = place.left if self._call_key(place.left) == call else place.right
+        stamp = here.time_ns
+        if side is not None and self.moments[side].part != "entry":
+            made = self.trace.calls[self.moments[side].call]
+            stamp = max(stamp, made.end_ns or 0)
+        return Instant(Row(row), stamp)
 
     def target(self, index: int, cell: int | None = None, width: int = 0) -> Target:
         """What line `index` shows: its packet, else its call; with `cell` and `width`, what stands there."""

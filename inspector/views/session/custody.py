@@ -168,14 +168,15 @@ class Known:
 
 
 def custody(
-    trace: Trace, stream: int, until: Row | None = None, known: Known | None = None
+    trace: Trace, stream: int, until: Row | None = None, known: Known | None = None,
+    time_ns: int | None = None,
 ) -> tuple[Custody, Custody]:
     """Both directions of TCP conversation `stream`, a to b first, after packet `until` (None: at the end).
 
-    `known`: of this trace, where it is asked for many.
+    `known`: of this trace, where it is asked for many. `time_ns`: a moment after that packet, to the point.
     """
     known = known or Known(trace)
-    times = known.moment(trace, until)
+    times = known.moment(trace, until) if time_ns is None else (time_ns, time_ns)
     return told(of_flow(trace, trace.flow(stream), until, times[0]), known, times)
 
 

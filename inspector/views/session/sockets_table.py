@@ -1,8 +1,8 @@
 """The sockets pane: every socket of the session with its owner, its addresses and its state.
 
 Journal -> `SocketTable` -> one line a socket. What the calls cannot know comes from the wire (the TCP state
-of the socket's end after the chosen packet) and from the kernel's samples (its queues then). Sockets that
-only the kernel listed of stand below.
+of the socket's end after the chosen packet, or at the chosen call) and from the kernel's samples (its queues
+then). Sockets that only the kernel listed of stand below.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inspector.model.endpoint import join_endpoint
 from inspector.model.language import marked, sentence, tr
 from inspector.model.numbers import TCP
-from inspector.model.packets import Row, packet_number, row_at, rows_in
+from inspector.model.packets import BEFORE, Instant, Row, packet_number, row_at, rows_in
 from inspector.model.units import amount
 from inspector.trace.index.conversations import grown
 from inspector.trace.packet.dropped import counted
@@ -27,7 +27,7 @@ from inspector.views.session.sockets import Socket, SocketTable
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    from inspector.model.records import KernelSample
+    from inspector.model.records import Call, KernelSample
     from inspector.trace.trace import Trace
 
 _TITLES = (marked("Owner"), "fd", marked("Proto"), marked("Local address"), marked("Peer"), marked("State"),
@@ -63,7 +63,9 @@ class SocketLines:
     def __init__(self, trace: Trace, row: Row | None = None, *, deep: int = DEEP) -> None:
         """`row`: the packet after which states are shown; None: the last."""
         self.trace = trace
-        self.row = row
+        self.row = row                     # BEFORE: none has come, at the moment of a call
+        self.call: Call | None = None      # the call at whose moment states are shown,
+        self._time_ns: int | None = None   # and that moment, of which `row` is the last packet
         self.deep = deep
         self._table = SocketTable()
         self._packets_read = 0                                  # packets
@@ -80,6 +82,30 @@ class SocketLines:
         self._known: Known | None = None
         self._custodies: dict[int, tuple[Custody, Custody] | None] = {}      # by conversation
         self.update()
+
+    def look_at(self, row: Row | None, call: tuple[int, int] | None, at: Instant | None) -> bool:
+        """Look at the moment of a packet, or of a call (pid, id); False where that is looked at already.
+
+        `update` draws it.
+        """
+        before = self.row, self._time_ns
+        if row is None and call is not None and at is not None:
+            calls = reversed(self.trace.calls)
+            self.call = next((one for one in calls if (one.pid, one.id) == call), None)
+            self.row, self._time_ns = at
+        else:
+            self.row, self._time_ns, self.call = row, None, None
+        if before == (self.row, self._time_ns):
+            return False
+        self.asked = None
+        return True
+
+    @property
+    def _here_ns(self) -> int | None:
+        """The moment that is looked at; None: the end."""
+        if self._time_ns is not None or self.row is None:
+            return self._time_ns
+        return int(self.trace.index.time_ns[self.row])
 
     def update(self) -> None:
         """Take in what the trace gained, or another `row`."""
@@ -107,6 +133,12 @@ class SocketLines:
             return None
         found = max(self._streams)
         row = self.row if self.asked is None else self.asked
+        called = None if self.call is None else self._by_ends.get(
+            frozenset((self.call.local or "", self.call.peer or "")))
+        if called is not None and self.asked is None:
+            row = called[1]
+        elif row == BEFORE:
+            return None
         if row is not None and row < trace.index.count and int(trace.index.protocol[row]) == TCP:
             found = max(int(trace.index.stream[row]), 0)
         return found if self._custody(found) is not None else None
@@ -117,7 +149,7 @@ class SocketLines:
             trace, found = self.trace, None
             if trace.reached(row_at(trace.rows_of("tcp", stream), -1), self.deep) is not None:
                 self._known = self._known or Known(trace)
-                found = custody(trace, stream, self.row, self._known)
+                found = custody(trace, stream, self.row, self._known, self._time_ns)
             self._custodies[stream] = found
         return self._custodies[stream]
 
@@ -147,14 +179,15 @@ class SocketLines:
         return self._below[1]
 
     def _samples_now(self) -> dict[tuple[str, str, str], KernelSample]:
-        """The kernel's last word on each socket while the chosen packet was the last: until the next one.
+        """The kernel's last word on each socket while the chosen packet was the last: until the next one;
+        at a chosen call: before it.
 
         A socket that went after that packet was there at its time, and is shown.
         """
         index = self.trace.index
-        last = self.row is None or self.row + 1 >= index.count
-        until = None if last or self.row is None else int(index.time_ns[self.row + 1]) - 1
-        here = None if self.row is None else int(index.time_ns[self.row])
+        here, until = self._here_ns, self._time_ns
+        if until is None and self.row is not None and self.row + 1 < index.count:
+            until = int(index.time_ns[self.row + 1]) - 1
         found: dict[tuple[str, str, str], KernelSample] = {}
         for samples in (self.trace.kernel, self.trace.kernel_udp):
             if until is not None:
@@ -194,8 +227,8 @@ class SocketLines:
                 and self._by_now(socket.made_ns) and not self._is_closed(socket))
 
     def _by_now(self, time_ns: int) -> bool:
-        """Whether that was at the time of the chosen packet, or before."""
-        return self.row is None or time_ns <= int(self.trace.index.time_ns[self.row])
+        """Whether that was at the moment that is looked at, or before."""
+        return (here := self._here_ns) is None or time_ns <= here
 
     def _is_news(self, sample: KernelSample) -> bool:
         """Whether the sample was taken after the chosen packet, so that what the packet did is in it."""
@@ -214,6 +247,8 @@ class SocketLines:
             return ""
         if not (trace.calls or trace.samples):
             return tr("Neither system calls nor the kernel's sockets were kept with this capture.")
+        if self.call is not None:
+            return tr("At {call}() no socket was known yet.", call=escaped(self.call.name, 20))
         if self.row is None:
             return tr("All sockets of which the kernel told are gone. Choose a packet: those of its time are "
                       "shown.")
@@ -233,10 +268,17 @@ class SocketLines:
     def _moment(self, width: int) -> list[Line]:
         """That it is the past that is shown, where it is."""
         count = self.trace.index.count
-        if self.row is None or self.row + 1 >= count:
+        if self.row is None or (self._time_ns is None and self.row + 1 >= count):
             return []
-        text = tr("As they were at packet {number} of {count:,}.", number=packet_number(self.row),
-                  count=count)
+        call = None if self.call is None else escaped(self.call.name, 20)
+        if call is not None and self.row == BEFORE:
+            text = tr("As they were at {call}(), before packet 1.", call=call)
+        elif call is not None:
+            text = tr("As they were at {call}(), after packet {number} of {count:,}.", call=call,
+                      number=packet_number(self.row), count=count)
+        else:
+            text = tr("As they were at packet {number} of {count:,}.", number=packet_number(self.row),
+                      count=count)
         return [(Span(" " * width),), (Span(fit(f" {text}", width), "dim"),)]
 
     def _relays(self, width: int) -> list[Line]:
@@ -390,6 +432,8 @@ class SocketLines:
             return "not yet"
         if socket.listening and (closed or self._by_now(socket.listens_ns)):
             return "closed" if closed else "LISTEN"
+        if socket.listening:
+            return "CLOSED"              # made, perhaps bound: listen() is to come
         if socket.protocol == "udp":
             connected = socket.peer is not None and self._by_now(socket.connected_ns)
             return "closed" if closed else "connected" if connected else "unconnected"
@@ -404,8 +448,8 @@ class SocketLines:
         """The state of the socket's end of a conversation after the chosen packet."""
         rows = self.trace.rows_of("tcp", stream)
         place = len(rows) if self.row is None else int(rows.searchsorted(self.row, side="right"))
-        if not place:
-            return "not yet"
+        if not place:            # a connect() may come, or nothing of it has been sent yet
+            return "CLOSED" if socket.parent is None and self._by_now(socket.made_ns) else "not yet"
         flow = self.trace.reached(row_at(rows, place - 1), self.deep)
         if flow is None:
             return "closed" if self._is_closed(socket) else "connected"
@@ -413,7 +457,7 @@ class SocketLines:
         local = socket.local or ("" if sample is None else sample.local)
         host, _, port = local.rpartition(":")
         is_a = (host.strip("[]"), int(port)) == flow.a
-        states = flow.state if self.row is None else flow.states(row_at(rows, place - 1))
+        states = flow.state if self.row is None else flow.states(row_at(rows, place - 1), self._time_ns or 0)
         return states[0 if is_a else 1]
 
 

@@ -127,6 +127,11 @@ async def test_a_call_is_chosen_in_the_margin_and_told() -> None:
         assert "socket()" in detail
         assert "asks the kernel" in detail
         assert list_of(screen, "packets").cursor is None
+        await pilot.press("6")
+        await settled(pilot)
+        sockets = lines(list_of(screen, "sockets"))              # of that moment, as the ladder's head
+        assert any("As they were at socket(), before packet 1." in line for line in sockets)
+        assert not any("ESTABLISHED" in line or "TIME-WAIT" in line for line in sockets)
 
 
 async def test_left_and_right_choose_between_a_call_and_its_packet() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from pathlib import Path
@@ -12,17 +13,19 @@ import pytest
 from inspector.lab.launch import start_agent
 from inspector.lab.options import NOTHING, Outside
 from inspector.model.commands import Start, Wire
-from inspector.model.packets import Row
+from inspector.model.packets import BEFORE, Row
 from inspector.model.records import Call, KernelSample
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.trace.trace import Trace
 from inspector.views.handing.part import rows_part
+from inspector.views.ladder.ladder import Ladder
 from inspector.views.line.spans import plain
 from inspector.views.session.custody import custody
 from inspector.views.session.sockets import SocketTable
 from inspector.views.session.sockets_table import SocketLines, SocketRow
 from tests.support.captures.network import CLIENT, SERVER, Network
+from tests.support.captures.traces import open_trace
 from tests.support.running.lab import needs_lab, wait_for_event, wait_until
 
 
@@ -114,6 +117,28 @@ def test_state_and_numbers_are_in_sight_in_every_width(name: str) -> None:
                      for at in range(len(sockets.rows), sockets.count)]
             assert any(text.endswith(" Read") for text in below), width
             assert not any("…" in text for text in below if "→" in text), width
+
+
+@pytest.mark.parametrize("name", ["tcp-half-close", "tcp-abort", "tcp-refused"])
+def test_at_a_chosen_call_sockets_tell_what_the_head_of_the_ladder_does(name: str) -> None:
+    with open_trace(name) as trace:
+        ladder, sockets = Ladder(trace, None), SocketLines(trace)
+        seen = set()
+        for line in range(ladder.count):
+            head = re.findall(r"[A-Z][A-Z12-]+", plain(ladder.header(100, line)[1]))
+            for call in (target.call for target in ladder.targets(line) if target.call is not None):
+                assert sockets.look_at(None, call, ladder.instant_of(line, call)) or line
+                sockets.update()
+                last = {one.role: one.state for one in sockets.rows if one.state != "not yet"}
+                error = last.get("client") == "ECONNREFUSED"
+                assert [last.get("client", "CLOSED"), last.get("server", "CLOSED")] == head or error, line
+                moment = plain(sockets.line(len(sockets.rows) + 1, 80)).strip()
+                named = next(one.name for one in trace.calls if (one.pid, one.id) == call)
+                seen.add(named)
+                assert moment.startswith(f"As they were at {named}(), ")
+                assert ("before packet 1." in moment) == (ladder.instant_of(line, call).row == BEFORE)
+        assert {"socket", "connect", "close"} <= seen
+        assert sockets.look_at(Row(0), None, None) and sockets.call is None
 
 
 def test_both_queues_are_in_sight_from_71_columns_on() -> None:

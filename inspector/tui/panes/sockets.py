@@ -15,7 +15,8 @@ class SocketsPane(ListPane):
     LEGEND = (
         "Every socket that the session's programs asked for: owner, descriptor, addresses, the TCP state of "
         "its end at the chosen packet or system call, and the call that made it. Choosing one moves no "
-        "time: below stands where the bytes of its conversation are then. **Enter** shows it in the ladder, at its packet then.",
+        "time: below stands where the bytes of its conversation are then. **Enter** shows it in the ladder, "
+        "at its packet then.",
         "**Unread** and **Unacked** are the kernel's queues then, by calls and packets, else as it was "
         "seen last: bytes that came and were not read, bytes written and not acknowledged, sent or not; of "
         "a listener the connections that wait for accept(), and the most that may.",

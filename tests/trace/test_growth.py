@@ -42,6 +42,10 @@ from tests.support.tiers import sweep
 STEP = 24
 # A conversation costs much, and above 256 they are read many at a time, at another price: stay below.
 SIZES = dict.fromkeys(("conversations", "reused_ports", "reset_connections"), (16, 32, 96, 112))
+# Above half a kilobyte a stream is read in windows, at another price: stay above.
+SIZES |= dict.fromkeys((
+    "fragments_in_packets_of_their_own", "interleaved_messages", "mqtt_topics_of_a_subscription",
+), (6 * STEP, 7 * STEP, 20 * STEP, 21 * STEP))
 COSTLY = (                  # more than half of all the work
     "refused_upgrades", "reused_ports", "reset_connections", "holes_in_http", "syns_without_answer",
     "interleaved_messages", "icmp_errors", "unanswered_pings", "compressed_fragments", "reversed_segments",

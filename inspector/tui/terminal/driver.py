@@ -31,7 +31,7 @@ PIECE = 1 << 12              # bytes a write: a terminal that is slow takes smal
 PATIENCE = 2.0               # seconds in which a terminal takes nothing: then the last words are given up
 
 # Some terminals that grew meanwhile (tmux) keep lines of ours above the cursor in the screen they go back to.
-_EMPTY = "\x1b[0m\x1b[2J\x1b[H"
+_NO_LINES = "\x1b[0m\x1b[H\x1b[999M"
 BEHIND_SECONDS = 0.2
 
 
@@ -153,7 +153,7 @@ class TerminalDriver(LinuxDriver):
     def stop_application_mode(self) -> None:
         if self._output is not None and not self._suspended:
             self._output.leave_out_pictures()
-            self.write(_EMPTY)
+            self.write(_NO_LINES)
             super().stop_application_mode()
 
     # --- stopped, and going on ---

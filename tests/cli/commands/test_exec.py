@@ -27,7 +27,9 @@ b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b.sendto(b'hi' * {size}, (
 print('talked', flush=True)
 """
 LIMITED = """
-import resource
+import os, resource, sys
+sys.dont_write_bytecode = True                   # a .pyc that is cut breaks every later start, the agent's too
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
 from inspector.__main__ import main
 main()

@@ -36,7 +36,9 @@ PATHS = (
     "/dev/full", "notes.txt/x", "/no/such/x", "notes.txt", "loop", "/dev/tty",
 )
 FULL = """
-import resource, signal, sys
+import os, resource, signal, sys
+sys.dont_write_bytecode = True                   # a .pyc that is cut breaks every later start
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 from inspector.cli import main
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))        # as a disk without room: a write fails half-way

@@ -28,7 +28,7 @@ print('talked', flush=True)
 """
 LIMITED = """
 import os, resource, sys
-sys.dont_write_bytecode = True                   # a .pyc that is cut breaks every later start, the agent's too
+sys.dont_write_bytecode = True                   # a .pyc that is cut breaks every later start
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
 from inspector.__main__ import main

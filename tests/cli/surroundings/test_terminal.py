@@ -108,7 +108,7 @@ def test_a_storm_of_sizes_leaves_a_whole_picture(tmp_path: Path) -> None:
         app.resize(110, 34)
         app.until_shown("2Packets")
         app.write(b"1")
-        app.until_shown("Choose a packet, a system call")
+        app.until_shown("GET /chat")                     # in the ladder, whatever was chosen in the storm
         app.write(b"?")
         app.until_shown("Time runs down")                # the help, at its last size
         app.write(b"q")

@@ -10,11 +10,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, overload
+from typing import Literal
 
 from inspector.protocols.api import Loose, Source, Turns
-from inspector.protocols.http.message import Header, HttpMessage, head_end, looks_like_http
-from inspector.protocols.http.plain import LONGEST, Head, PlainHttpDecoder, answer_of, request_of
+from inspector.protocols.http.message import HttpMessage, Moved, head_end, looks_like_http
+from inspector.protocols.http.plain import (
+    LONGEST,
+    Head,
+    Messages,
+    PlainHttpDecoder,
+    answer_of,
+    request_of,
+)
 
 _ANSWER = b"HTTP/1."
 _KEPT, _SHORT = 4096, 2048      # exchanges that are known, of so few bytes
@@ -179,7 +186,7 @@ def _has_plain_body(head: Head, data: bytes) -> bool:
     return not head.body or (body != b"" and not _ANSWER.startswith(body))
 
 
-class LooseExchanges(Sequence[HttpMessage]):
+class LooseExchanges(Messages):
     """Requests and answers as far as they are there; a message is made when it is asked for."""
 
     def __init__(self, found: Loose, turns: Turns) -> None:
@@ -195,24 +202,11 @@ class LooseExchanges(Sequence[HttpMessage]):
     def __len__(self) -> int:
         return len(self._turns)
 
-    @overload
-    def __getitem__(self, index: int) -> HttpMessage: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[HttpMessage]: ...
-
-    def __getitem__(self, index: int | slice) -> HttpMessage | list[HttpMessage]:
-        if isinstance(index, slice):
-            return [self._message(number) for number in range(*index.indices(len(self)))]
-        return self._message(range(len(self))[index])
-
     def _message(self, number: int) -> HttpMessage:
         turn, partner = self._turns[number], self.partners[number]
         found, start, side = self._heads[turn], self._start[turn], turn & 1
         head = found.record
-        headers = head.headers if not start else tuple([
-            Header(name, value, begin + start, end + start, key)
-            for name, value, begin, end, key in head.headers])
+        headers = Moved(head.headers, start) if start else head.headers
         body = head.body_start + start
         return HttpMessage(
             side, not side, start, head.line_stop + start, body, body + found.body, head.version, head.method,

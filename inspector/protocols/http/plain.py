@@ -7,6 +7,7 @@ for which the decoder is there. Heads that were seen before are not parsed again
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, overload
 from inspector.model.packets import Row
 from inspector.protocols.api import Source, Start
 from inspector.protocols.http.decoder import HttpDecoder
-from inspector.protocols.http.message import Framing, Header, HttpMessage, parse_head
+from inspector.protocols.http.message import Framing, HttpMessage, Moved, parse_head
 from inspector.protocols.http.rules import (
     body_framing,
     check_request,
@@ -47,7 +48,26 @@ class Head:
     bodiless: bool
 
 
-class Exchanges(Sequence[HttpMessage]):
+class Messages(Sequence[HttpMessage]):
+    """Messages that are made when they are asked for, each by its number."""
+
+    @overload
+    def __getitem__(self, index: int) -> HttpMessage: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[HttpMessage]: ...
+
+    def __getitem__(self, index: int | slice) -> HttpMessage | list[HttpMessage]:
+        if isinstance(index, slice):
+            return [self._message(number) for number in range(*index.indices(len(self)))]
+        return self._message(range(len(self))[index])
+
+    @abstractmethod
+    def _message(self, number: int) -> HttpMessage:
+        """The message of that number, from 0."""
+
+
+class Exchanges(Messages):
     """Requests and answers in turn; a message is made when it is asked for, without its body's beginning."""
 
     def __init__(self, heads: Sequence[Head], turns: Sequence[bytes]) -> None:
@@ -62,22 +82,9 @@ class Exchanges(Sequence[HttpMessage]):
     def __len__(self) -> int:
         return len(self._heads)
 
-    @overload
-    def __getitem__(self, index: int) -> HttpMessage: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[HttpMessage]: ...
-
-    def __getitem__(self, index: int | slice) -> HttpMessage | list[HttpMessage]:
-        if isinstance(index, slice):
-            return [self._message(number) for number in range(*index.indices(len(self)))]
-        return self._message(range(len(self))[index])
-
     def _message(self, number: int) -> HttpMessage:
         head, start, stop = self._heads[number].record, self._start[number], self._stop[number]
-        headers = head.headers if not start else tuple([
-            Header(name, value, begin + start, end + start, key)
-            for name, value, begin, end, key in head.headers])
+        headers = Moved(head.headers, start) if start else head.headers
         side, body = number & 1, head.body_start + start
         return HttpMessage(
             side, not side, start, head.line_stop + start, body, stop, head.version, head.method, head.target,

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from inspector.model.language import tr
 from inspector.model.records import Event
 from inspector.views.ladder.layout import LEFT, RIGHT
-from inspector.views.line.spans import cell_width
-from inspector.views.session.call_text import short_addresses
+from inspector.views.line.spans import cell_width, fit
+from inspector.views.session.call_text import held_wordings, short_addresses
 from inspector.wire.text import escaped
 
 
@@ -45,9 +45,14 @@ class Waiting:
     def text(self, side: int, width: int) -> str:
         """The call that this margin makes next, "" when it is not held, and how many wait beside it."""
         found = [call for (margin, _, _), call in self._calls.items() if margin == side]
-        if len(found) < 2:
-            return f"▸ {found[0]}" if found else ""
-        count, text = len(found) - 1, f"▸ {found[0]}"
-        more = (tr("{text} +1 thread", text=text) if count == 1 else
-                tr("{text} +{count} threads", text=text, count=count))
-        return more if cell_width(more) <= width else f"▸ {found[0]}  +{len(found) - 1}"
+        texts = [text for call in held_wordings(found[0]) for text in _counted(f"▸ {call}", len(found) - 1)
+                 ] if found else [""]
+        return next((text for text in texts if cell_width(text) <= width), fit(texts[-1], width))
+
+
+def _counted(text: str, more: int) -> tuple[str, ...]:
+    """The text with how many threads wait beside it: in words, or as a number where there is no room."""
+    if not more:
+        return (text,)
+    return (tr("{text} +1 thread", text=text) if more == 1 else
+            tr("{text} +{count} threads", text=text, count=more), f"{text}  +{more}")

@@ -45,6 +45,18 @@ def short_addresses(text: str) -> str:
     return _LOOPBACK.sub(r":\1", text)
 
 
+def held_wordings(text: str) -> list[str]:
+    """How a call that an endpoint is held before, `name(arguments)`, can be written: the richest first."""
+    name, bracket, arguments = text.partition("(")
+    if not bracket:
+        return [text]
+    arguments = arguments.removesuffix(")")
+    descriptor = arguments.partition(",")[0]
+    call = Call(0, 0, 0, "", name, arguments, 0, None, None, None,
+                fd=int(descriptor) if descriptor.isdecimal() else None)
+    return [text, *(f"{name}({head})" for head in _heads(call, full=False))]
+
+
 def _candidates(call: Call, form: Form, *, named: bool, full: bool) -> list[Line]:
     role: Style = "client" if call.role == "client" else "server" if call.role == "server" else "name"
     name = escaped(call.name, 20)

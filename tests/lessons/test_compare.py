@@ -10,7 +10,7 @@ from inspector.lessons.asking.scene import Scene
 from inspector.lessons.pages.compare import Compared
 from inspector.trace.filter.filter import Filter
 from inspector.views.conversations.compare.align import aligned, same, settled
-from inspector.views.conversations.compare.happenings import may_pass
+from inspector.views.conversations.compare.happenings import may_pass, step_name
 from inspector.views.line.spans import cell_width, plain
 from tests.support.captures.traces import open_trace
 
@@ -67,7 +67,8 @@ def test_every_line_has_its_width(language: str) -> None:
 
 def signs(before: list[str], now: list[str]) -> str:
     runs = before, now
-    return "".join(" " if same(row, runs) else "≠" for row in settled(aligned(runs), runs, may_pass))
+    rows = settled(aligned(runs, step_name), runs, may_pass)
+    return "".join(" " if same(row, runs) else "≠" for row in rows)
 
 
 def test_the_order_of_threads_is_no_difference() -> None:

@@ -1,7 +1,8 @@
 """Two runs of a lesson beside each other, row by row: the same scenario with one knob turned.
 
 Two scenes -> what happened in each, in order, named without numbers of the day -> aligned lines, marked with
-`≠` where one run alone has it, `≈` where both have it in another size; of many alike one line.
+`≠` where one run alone has it or it came out otherwise, `≈` where both have it in another size; of many alike
+one line.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from inspector.views.conversations.compare.happenings import (
     call_detail,
     call_name,
     may_pass,
+    step_name,
 )
 from inspector.views.ladder.calls import wakes_itself
 from inspector.views.line.spans import Line, Span, Style, fit
@@ -81,7 +83,7 @@ class Compared:
         one, (other, lit) = happenings(before, language)[0], happenings(now, language, light)
         self._sides = one, other
         names = [one.name for one in self._sides[0]], [one.name for one in self._sides[1]]
-        rows = settled(aligned(names), names, may_pass)
+        rows = settled(aligned(names, step_name), names, may_pass)
         self._rows: list[tuple[str, AlignedRow] | int] = list(_folded([
             ("≠" if not same(row, names) else "" if self._alike(row) else "≈", row) for row in rows]))
         marked = [(place, row[1][1] in lit) for place, row in enumerate(self._rows)

@@ -1,7 +1,8 @@
 """Sequences of names put beside each other, so that the same stands in the same row.
 
 Names of two to four runs -> rows, each with a place in every run or none. The first run's order is kept;
-each further one is laid against all that stands there already.
+each further one is laid against all that stands there already. Where it has something else in the same place,
+one step with two outcomes shares a row (`step`).
 """
 
 from __future__ import annotations
@@ -10,22 +11,24 @@ from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 
 AlignedRow = list[int | None]        # for each sequence: the place in it that stands in this row, or none
+Step = Callable[[str], str]          # a name -> that of the step, however it came out
 
 
-def aligned(sequences: Sequence[Sequence[str]]) -> list[AlignedRow]:
+def aligned(sequences: Sequence[Sequence[str]], step: Step) -> list[AlignedRow]:
     """Rows over all sequences. What only some have gets a row in which the others have nothing."""
     rows: list[AlignedRow] = []
     for number in range(len(sequences)):
-        rows = aligned_further(rows, sequences, number)
+        rows = aligned_further(rows, sequences, number, step)
     return rows
 
 
-def aligned_further(rows: list[AlignedRow], sequences: Sequence[Sequence[str]],
-                    number: int) -> list[AlignedRow]:
+def aligned_further(rows: list[AlignedRow], sequences: Sequence[Sequence[str]], number: int,
+                    step: Step) -> list[AlignedRow]:
     """Rows over the sequences up to `number`, of those over the ones before it."""
     if not number:
         return [[place] for place in range(len(sequences[0]))]
-    return _added(rows, sequences, number, sequences[number])
+    known = [_name(row, sequences) for row in rows]
+    return list(_added(rows, known, sequences[number], number, (_whole, step)))
 
 
 def same(row: AlignedRow, sequences: Sequence[Sequence[str]]) -> bool:
@@ -65,18 +68,25 @@ def _apart(row: AlignedRow, found: Sequence[AlignedRow], sequences: Sequence[Seq
             yield place
 
 
-def _added(rows: list[AlignedRow], sequences: Sequence[Sequence[str]], number: int,
-           names: Sequence[str]) -> list[AlignedRow]:
-    known = [_name(row, sequences) for row in rows]
-    found: list[AlignedRow] = []
-    matcher = SequenceMatcher(None, known, names, autojunk=False)
-    for kind, start, stop, other, end in matcher.get_opcodes():
+def _added(rows: Sequence[AlignedRow], known: Sequence[str], names: Sequence[str], number: int,
+           keys: Sequence[Step], start: int = 0) -> Iterator[AlignedRow]:
+    """The rows with the places of `names`, `start` the first: alike by the first key, else by the next."""
+    key, *further = keys
+    matcher = SequenceMatcher(None, list(map(key, known)), list(map(key, names)), autojunk=False)
+    for kind, old, old_end, new, new_end in matcher.get_opcodes():
+        places = range(start + new, start + new_end)
         if kind == "equal":
-            found += [[*rows[start + step], other + step] for step in range(stop - start)]
-            continue
-        found += [[*row, None] for row in rows[start:stop]]
-        found += [[*(None,) * number, place] for place in range(other, end)]
-    return found
+            yield from ([*row, place] for row, place in zip(rows[old:old_end], places, strict=True))
+        elif kind == "replace" and further:
+            yield from _added(rows[old:old_end], known[old:old_end], names[new:new_end], number, further,
+                              start + new)
+        else:
+            yield from ([*row, None] for row in rows[old:old_end])
+            yield from ([*(None,) * number, place] for place in places)
+
+
+def _whole(name: str) -> str:
+    return name
 
 
 def _name(row: AlignedRow, sequences: Sequence[Sequence[str]]) -> str:

@@ -23,7 +23,13 @@ from inspector.model.language import marked, tr
 from inspector.model.numbers import TCP, UDP
 from inspector.trace.trace import Trace, TraceError
 from inspector.views.conversations.compare.align import AlignedRow, aligned_further, same
-from inspector.views.conversations.compare.happenings import MOST, Happening, happened, happenings
+from inspector.views.conversations.compare.happenings import (
+    MOST,
+    Happening,
+    happened,
+    happenings,
+    step_name,
+)
 from inspector.views.conversations.compare.sums import sums_of, table
 from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.header import ladder_ends
@@ -38,7 +44,7 @@ FEWEST, MOST_COLUMNS = 2, 4
 _TITLES = 18                 # cells of the titles of the table
 _SIGN = 2                    # cells of the sign before a row
 _BETWEEN = "  "
-LEGEND = marked("≠ not at this place in all of them   ≈ in all, with another size, protocol or call")
+LEGEND = marked("≠ not in all here, or another result   ≈ in all, another size, protocol or call")
 
 
 class Side(NamedTuple):
@@ -139,7 +145,7 @@ class Comparison:
             self._names.append([step.name for step in own])
         rows: list[AlignedRow] = []
         for number in range(len(ladders)):
-            rows = aligned_further(rows, self._names, number)
+            rows = aligned_further(rows, self._names, number, step_name)
             yield
         self._rows, self._heads = rows, _heads(self.sides, ladders, self._steps)
         self._notes = [Span(tr(LEGEND), "dim")]

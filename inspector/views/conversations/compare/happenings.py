@@ -69,6 +69,11 @@ def call_name(call: Call) -> str:
     return f"{call.role} {_CALLS.get(call.name, call.name)} = {call.errno or 'ok'}"
 
 
+def step_name(name: str) -> str:
+    """A call's name however it came out, "client connect"; a packet's name as it is."""
+    return name.partition(" = ")[0]
+
+
 def call_detail(call: Call) -> str:
     """What may differ between calls of one name: by which name, and of how many bytes."""
     sized = _CALLS.get(call.name, call.name) in _SIZED

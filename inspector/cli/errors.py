@@ -94,7 +94,7 @@ def end_at_once() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _told(error: CommandError) -> int:
+def _reported(error: CommandError) -> int:
     notice(str(error), *error.place.splitlines())
     if error.remedy:
         notice(f"This mends it: {error.remedy}")
@@ -112,16 +112,16 @@ def ended(action: Callable[[], int]) -> int:
     try:
         return action()
     except CommandError as error:
-        return _told(error)
+        return _reported(error)
     except OSError as error:           # one that no command expected, where it is not a mistake of ours
         if error.errno not in _LACKING:
             raise
-        return _told(lacking(error))
+        return _reported(lacking(error))
     except (MemoryError, RuntimeError, ImportError, SystemError) as error:
         if not is_lack_of_memory(error):
             raise
         error.__traceback__ = None     # what all those calls hold is free for saying so
-        return _told(out_of_memory())
+        return _reported(out_of_memory())
     except KeyboardInterrupt:
         notice("Interrupted.")
         return INTERRUPTED

@@ -176,6 +176,6 @@ def print_ladder(trace: Trace) -> None:
 def line_width() -> int:
     """Columns of a line on stdout."""
     columns = os.environ.get("COLUMNS", "")[:9]
-    told = int(columns) if columns.isascii() and columns.isdigit() else DEFAULT_WIDTH
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else told
+    wanted = int(columns) if columns.isascii() and columns.isdigit() else DEFAULT_WIDTH
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else wanted
     return min(max(width, LEAST_WIDTH), _MOST_WIDTH)

@@ -8,7 +8,7 @@ import sys
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, CommandError
 from inspector.cli.output import DEFAULT_WIDTH, write_text
-from inspector.cli.waiting import told_of_waiting
+from inspector.cli.waiting import announced_wait
 from inspector.lessons.format.page import wrapped
 from inspector.lessons.pages.words import word
 from inspector.lessons.play.answers import number_of
@@ -28,7 +28,7 @@ class _LeftError(Exception):
 def ask(file: str, count: int, seed: int | None, language: str) -> int:
     """Ask; the exit status: 0 when all that was answered was answered rightly, 1 when not."""
     try:
-        with told_of_waiting(file):
+        with announced_wait(file):
             opened = Trace.open(file)
         with opened as trace:
             trace.finish()

@@ -52,7 +52,7 @@ class Leaving:
 
 
 @contextmanager
-def told_of_waiting(file: str) -> Iterator[None]:
+def announced_wait(file: str) -> Iterator[None]:
     """While `file` is opened: where it is a pipe, and nobody opens it to write, that is said."""
     timer = threading.Timer(PATIENCE, notice, [f"Waiting for somebody who writes to {file}; ctrl+c ends it."])
     timer.daemon = True

@@ -24,7 +24,7 @@ class Beyond:
         self._sampler = Sampler(Now(), networks=[SockDiag(ended=False)], chosen=self._chosen)
         self._behind: dict[tuple[str, str], tuple[str, str]] = {}      # a socket's ends -> those in the lab
         self._listeners: dict[str, str] = {}       # "127.0.0.1:5432" -> the relay's listener in the lab
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self._missed: set[tuple[str, str]] = set()
 
     def close(self) -> None:
@@ -51,18 +51,18 @@ class Beyond:
             lab = self._behind.get(ends) or (self._inside(sample.local), "")
             if sample.state == "gone":
                 self._behind.pop(ends, None)
-                self._told.discard(ends)
+                self._reported.discard(ends)
             if lab[0]:
                 yield replace(sample, lab=lab)
 
     def _chosen(self, found: Sequence[KernelSocket], time_ns: int) -> list[KernelSocket]:
         behind = dict(self._behind)                # another thread adds meanwhile
         there = {(one.local, one.peer) for one in found}
-        for ends in behind.keys() - there - self._told:
+        for ends in behind.keys() - there - self._reported:
             if ends in self._missed:               # it went before a look could tell of it
                 self._behind.pop(ends, None)
-        self._missed = behind.keys() - there - self._told
-        self._told |= behind.keys() & there
+        self._missed = behind.keys() - there - self._reported
+        self._reported |= behind.keys() & there
         return [one for one in found if (one.local, one.peer) in behind
                 or (one.state == "LISTEN" and self._inside(one.local))]
 

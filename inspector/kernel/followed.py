@@ -31,7 +31,7 @@ class Followed:
         self._inodes: dict[int, bool] = {}         # socket -> whether a member holds it
         self._own: set[Address] = set()
         self._closed: dict[int, float] = {}        # port -> until when it is one
-        self._told: set[Address] = set()           # listeners
+        self._listening: set[Address] = set()
         self._names: dict[int, str] = {}
         self._meant: set[int] = set()              # those that were asked for: no children
         self._looked = self._asked = 0.0
@@ -57,7 +57,7 @@ class Followed:
             self._inodes = {inode: inode in held for inode in inodes}
         mine = {_address(one) for one in found if self._inodes.get(one.inode) or
                 (not one.inode and _address(one) in self._own)}        # closed by its program, not yet gone
-        self._tell_listeners({_address(one) for one in found if one.state == "LISTEN"} & mine)
+        self._report_listeners({_address(one) for one in found if one.state == "LISTEN"} & mine)
         self._closed |= dict.fromkeys(map(_port, self._own - mine), now + _LINGER)
         self._closed = {port: until for port, until in self._closed.items() if until > now}
         self._own = mine
@@ -75,7 +75,7 @@ class Followed:
             name = self._names.pop(pid, "Process")
             if pid in self._meant:                 # of its children no start was told either
                 self._meant.discard(pid)
-                self._say(f"{name} {pid} has ended.")
+                self._report(f"{name} {pid} has ended.")
         before = set(self._members)
         roots = [pid for pid in self._roots() if pid not in before]
         self._meant |= set(roots)
@@ -90,13 +90,14 @@ class Followed:
                 meant = pid in roots and self._name       # the kernel may know it by another name
                 self._names[pid] = escaped(meant or _name(pid), 40)
                 if meant and self._waits:
-                    self._say(f"{self._names[pid]} {pid} has started.")
+                    self._report(f"{self._names[pid]} {pid} has started.")
             queue += [child for child in _children(pid) if child not in self._members
                       and child not in self._spare]  # fmt: skip
         if not self._members and not self._waits:
             self._waits = True
             what = f"process {self._pid}" if self._pid else f"process is named {escaped(self._name, 40)}"
-            self._say(f"There is no {what} any more." if self._pid else f"No {what} yet: it is waited for.")
+            self._report(f"There is no {what} any more." if self._pid else
+                         f"No {what} yet: it is waited for.")
         self._waits = self._waits and not self._members
         return bool(self._members.keys() - before)
 
@@ -112,8 +113,8 @@ class Followed:
                     yield pid
                 elif pid not in self._forbidden:
                     self._forbidden.add(pid)
-                    self._say(f"{escaped(self._name, 40)} {pid} is another user's: which sockets it has, "
-                              "only root may know.")
+                    self._report(f"{escaped(self._name, 40)} {pid} is another user's: which sockets it has, "
+                                 "only root may know.")
 
     def _to_be_asked(self) -> Iterator[int]:
         """The processes whose name may be another than it was: young ones, and from time to time all."""
@@ -129,22 +130,22 @@ class Followed:
 
     # --- what is told ---
 
-    def _tell_listeners(self, listening: set[Address]) -> None:
-        fresh, gone = listening - self._told, self._told - listening
-        self._told = listening
+    def _report_listeners(self, listening: set[Address]) -> None:
+        fresh, gone = listening - self._listening, self._listening - listening
+        self._listening = listening
         for some, verb in ((fresh, "is listened on"), (gone, "is not listened on any more")):
             names = sorted(local for _, local, _ in some)
             more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
             if names:
                 verb = verb.replace("is", "are", 1) if len(names) > 1 else verb
-                self._say(f"{', '.join(names[:_MANY])}{more} {verb} by {self._who()}.")
+                self._report(f"{', '.join(names[:_MANY])}{more} {verb} by {self._who()}.")
 
     def _who(self) -> str:
         pid = min(self._members, default=self._pid)
         name = self._names.get(pid) or escaped(self._name, 40) or "process"
         return f"{name} {pid}" + (" and its children" if len(self._members) > 1 else "")
 
-    def _say(self, sentence: str) -> None:
+    def _report(self, sentence: str) -> None:
         self.news.append(sentence)
 
 

@@ -26,7 +26,7 @@ from inspector.lab.programs import own
 from inspector.lab.programs.tracer import strace
 from inspector.lab.summary import Refusal, Summary, from_line
 from inspector.model.commands import Command, to_line
-from inspector.model.memory import NO_MEMORY_TO_CAPTURE, memory_remedy, tells_lack_of_memory
+from inspector.model.memory import NO_MEMORY_TO_CAPTURE, is_of_lacking_memory, memory_remedy
 from inspector.model.wiring import Wiring
 from inspector.wire.text import escaped
 
@@ -136,7 +136,7 @@ class Agent:
         how = f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
         lines = self._lines() if last is None else []
         words = f": {escaped(lines[-1].strip(), 300)}" if lines else "."
-        if any(map(tells_lack_of_memory, lines)):
+        if any(map(is_of_lacking_memory, lines)):
             return LabError(f"The agent {how}, for lack of memory{words}", memory_remedy())
         if -status in _CRASHES and memory_remedy():
             return LabError(f"The agent {how}, perhaps for lack of memory{words}", memory_remedy())

@@ -55,10 +55,10 @@ class Sentence(str):
 
 def sentence(template: str, /, **values: object) -> Sentence:
     """`template` with its `{names}` filled in; of what stands in `values`, only a Sentence is translated."""
-    return said_as(template.format(**values) if values else template, template, values)
+    return sentence_as(template.format(**values) if values else template, template, values)
 
 
-def said_as(english: str, template: str, values: dict[str, object]) -> Sentence:
+def sentence_as(english: str, template: str, values: dict[str, object]) -> Sentence:
     """A Sentence that has a form of its own in English, such as a singular; others say `template`."""
     made = Sentence(english)
     made.template, made.values = template, values
@@ -67,7 +67,7 @@ def said_as(english: str, template: str, values: dict[str, object]) -> Sentence:
 
 def verbatim(text: str) -> Sentence:
     """Text that is the same in every language where others beside it are translated: a name off the wire."""
-    return said_as(text, "{text}", {"text": text})
+    return sentence_as(text, "{text}", {"text": text})
 
 
 def marked(text: str) -> str:
@@ -88,7 +88,7 @@ def tr(text: str, /, **values: object) -> str:
     return text.format(**{key: tr(one) if isinstance(one, Sentence) else one for key, one in values.items()})
 
 
-def said(text: str) -> str:
+def translated(text: str) -> str:
     """A Sentence in the language of the screens; other text, such as bytes off the wire, as it is."""
     return tr(text) if isinstance(text, Sentence) else text
 

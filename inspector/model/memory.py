@@ -25,7 +25,7 @@ def is_lack_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in _SIGNS)
 
 
-def tells_lack_of_memory(words: str) -> bool:
+def is_of_lacking_memory(words: str) -> bool:
     """Whether the last words of a process say so."""
     return any(sign in words for sign in ("MemoryError", *_SIGNS))
 

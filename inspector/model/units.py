@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspector.model.language import Sentence, said_as
+from inspector.model.language import Sentence, sentence_as
 
 
 def duration(nanoseconds: int) -> str:
@@ -23,7 +23,7 @@ def duration(nanoseconds: int) -> str:
 def amount(count: int, noun: str) -> Sentence:
     """A number of things: `1 byte`, `1,448 bytes`. Catalogues have it by its plural, `{count:,} bytes`."""
     plural = f"{{count:,}} {noun}s"
-    return said_as(f"{count:,} {noun}{'' if count == 1 else 's'}", plural, {"count": count})
+    return sentence_as(f"{count:,} {noun}{'' if count == 1 else 's'}", plural, {"count": count})
 
 
 def was(count: int) -> str:

@@ -90,7 +90,7 @@ class Source(Interface):
     def acknowledged_by(self, row: Row) -> int:
         """The offset of the other direction's stream up to which packet `row` says that it has all bytes."""
 
-    def said_to_others(self, direction: int) -> Sequence[bytes]:
+    def sent_to_others(self, direction: int) -> Sequence[bytes]:
         """First bytes that the end of a direction sent to others, from the same address and port."""
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 import numpy as np
 
 from inspector.model.endpoint import split_endpoint
-from inspector.model.language import Sentence, marked, said_as, sentence
+from inspector.model.language import Sentence, marked, sentence, sentence_as
 from inspector.model.numbers import ACK, FIN, SYN, TCP
 from inspector.model.packets import Row, row_at
 from inspector.model.records import KernelSample
@@ -159,9 +159,9 @@ class KernelFindings:
         waiting = {(span.kind, span.first.lab) for span in outside}
         own = [span for span in self._own.long()
                if (span.kind, (span.first.local, span.first.peer)) not in waiting]
-        told = [span for span in (*own, *outside) if _is_told(trace, span)]
-        self._place(told)
-        found = (_finding(trace, span) for span in told)
+        long_waits = [span for span in (*own, *outside) if _is_long_wait(trace, span)]
+        self._place(long_waits)
+        found = (_finding(trace, span) for span in long_waits)
         return [one for one in found if one is not None] + lost
 
     def _take(self) -> None:
@@ -171,9 +171,10 @@ class KernelFindings:
         self._outside.take(trace.kernel_outside[outside:])
         self._samples, self._events = (len(trace.kernel), len(trace.kernel_outside)), len(trace.events)
 
-    def _place(self, told: list[Span]) -> None:
+    def _place(self, long_waits: list[Span]) -> None:
         """Find the conversation of each span, where it is not known for good."""
-        open_ = [span for span in told if span.stream < 0 and span.kind != "backlog"]     # (a listener: none)
+        # Those of a listener have none.
+        open_ = [span for span in long_waits if span.stream < 0 and span.kind != "backlog"]
         streams: dict[frozenset[str], list[ConversationRow]] = {}
         if open_:
             for row in self.trace.conversations("tcp"):
@@ -195,7 +196,7 @@ def _stream(streams: dict[frozenset[str], list[ConversationRow]], span: Span) ->
     return (begun[-1] if begun else same[0]).stream if same else -1
 
 
-def _is_told(trace: Trace, span: Span) -> bool:
+def _is_long_wait(trace: Trace, span: Span) -> bool:
     """Whether those who wait at a span's end have waited long; it begins with them from now on.
 
     accept() takes the one that has waited longest. So where the server said something on a connection, all
@@ -231,14 +232,14 @@ def _finding(trace: Trace, span: Span) -> Finding | None:
         whose = sentence("{whose} outside of the lab", whose=whose)
     match span.kind:
         case "unread":
-            waiting = said_as(_count(span.waiting, "byte"), marked("{count:,} bytes wait"),
-                              {"count": span.waiting})
+            waiting = sentence_as(_count(span.waiting, "byte"), marked("{count:,} bytes wait"),
+                                  {"count": span.waiting})
             words = sentence("{waiting} in the receive queue of {whose} for {time}.", waiting=waiting,
                              whose=whose, time=lasted)
             found = BOOK.finding("kernel.unread-data", words)
         case "backlog":
-            waiting = said_as(_count(span.waiting, "connection"), marked("{count:,} connections wait"),
-                              {"count": span.waiting})
+            waiting = sentence_as(_count(span.waiting, "connection"), marked("{count:,} connections wait"),
+                                  {"count": span.waiting})
             words = sentence("{waiting} in the backlog of {whose} for {time}.", waiting=waiting, whose=whose,
                              time=lasted)
             if sample.receive_queue > sample.send_queue:

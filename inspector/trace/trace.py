@@ -332,9 +332,9 @@ class Trace:
         return self.statistics.dropped
 
     @property
-    def tells_drops(self) -> bool:
+    def counts_drops(self) -> bool:
         """Whether the capture says how many packets it could not keep; else `statistics` has none counted."""
-        return self._contents.tells_drops
+        return self._contents.counts_drops
 
     @property
     def cut(self) -> int:

@@ -128,7 +128,7 @@ class FirstFindings(list[Finding]):
         return self
 
 
-def _said(text: str) -> Sentence:
+def _as_sentence(text: str) -> Sentence:
     """The text as a sentence that has a translation, where catalogues know it."""
     return text if isinstance(text, Sentence) else sentence(text)
 
@@ -158,10 +158,10 @@ class Rulebook:
         KeyError for an id that is not in the book (a mistake of the caller, never of the data).
         """
         rule = self._by_id[rule_id]
-        text, remedy = _said(what), instead or rule.instead
+        text, remedy = _as_sentence(what), instead or rule.instead
         return Finding(
             rule.id, rule.severity, rule.clause,
-            sentence("{what} {remedy}", what=text, remedy=_said(remedy)) if remedy else text,
+            sentence("{what} {remedy}", what=text, remedy=_as_sentence(remedy)) if remedy else text,
             direction=direction, start=start, stop=stop,
             bit_start=bits[0] if bits else None, bit_stop=bits[1] if bits else None,
         )

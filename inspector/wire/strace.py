@@ -130,7 +130,7 @@ class StraceReader:
         if rest.endswith(" <unfinished ...>"):
             call.given = rest.removesuffix(" <unfinished ...>")
             self._entered[thread] = call
-            return self._told(call, _described, "") if name in _BLOCKING else None
+            return self._numbered(call, _described, "") if name in _BLOCKING else None
         return self._return(call, rest)
 
     def _process(self, thread: int) -> int:
@@ -151,7 +151,7 @@ class StraceReader:
         if call.name == "epoll_ctl":
             self._watch(call.pid, _split(call.given))
             return None
-        return self._told(call, self._epoll if call.name in EPOLL_WAITS else _described, found[2])
+        return self._numbered(call, self._epoll if call.name in EPOLL_WAITS else _described, found[2])
 
     def _watch(self, process: int, arguments: list[str]) -> None:
         """Take note of what an epoll gives back for a socket: epoll_ctl(2)."""
@@ -177,8 +177,8 @@ class StraceReader:
         names = ", ".join(f"{found[1]} {events.replace('EPOLL', '')}" for found, events in sockets[:8])
         return call.record(_on(first), _plain([own[1], arguments[3]]), int(result), None, escaped(names))
 
-    def _told(self, call: _Call, described: Callable[[_Call, str], CallRecord | None],
-              result: str) -> CallRecord | None:
+    def _numbered(self, call: _Call, described: Callable[[_Call, str], CallRecord | None],
+                  result: str) -> CallRecord | None:
         """The call as a record, with a number of its own, which stays when it is told once more."""
         known, call.id = call.id, call.id or self._next
         record = described(call, result)

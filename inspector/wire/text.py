@@ -9,7 +9,7 @@ ours, which a view can say in another language.
 import unicodedata
 from collections.abc import Iterable
 
-from inspector.model.language import Sentence, said_as
+from inspector.model.language import Sentence, sentence_as
 
 _MOST_KNOWN = 1 << 14      # characters of which it is known how they are shown
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
@@ -52,7 +52,7 @@ def worded(words: Iterable[str], limit: int | None = None, between: str = "  ") 
         room -= len(shown) + len(between)
         if room <= 0:
             break
-    return said_as(text, between.join(f"{{{name}}}" for name in parts), parts)
+    return sentence_as(text, between.join(f"{{{name}}}" for name in parts), parts)
 
 
 def _safe(made: Sentence) -> Sentence:
@@ -60,7 +60,7 @@ def _safe(made: Sentence) -> Sentence:
         return made
     values = {name: _safe(one) if isinstance(one, Sentence) else escaped(one) if isinstance(one, str) else one
               for name, one in made.values.items()}
-    return said_as(escaped(made), made.template, values)
+    return sentence_as(escaped(made), made.template, values)
 
 
 def _escape_character(character: str) -> str:

@@ -47,7 +47,7 @@ def test_a_program_is_told_by_its_place_in_the_lab_until_it_is_gone(beyond: Beyo
         while not any(one.state == "gone" and one.lab == lab for one in beyond.look()):
             assert time.monotonic() < deadline
     list(beyond.look())
-    assert not beyond._behind and not beyond._told            # nothing of it is kept
+    assert not beyond._behind and not beyond._reported            # nothing of it is kept
 
 
 def test_a_connection_that_went_before_any_look_is_forgotten(beyond: Beyond) -> None:

@@ -40,25 +40,25 @@ def words(page: StepPage, width: int = 60) -> str:
 def test_a_vote_goes_through_its_stages_and_hides_what_was_answered_meanwhile() -> None:
     poll = Poll(("a", "b"))
     poll.raise_hands("a", 5)                               # no round is open
-    assert (poll.stage, poll.tells, poll.rounds) == ("before", False, ())
+    assert (poll.stage, poll.results_seen, poll.rounds) == ("before", False, ())
     poll.go()
     poll.raise_hands("a", 5)
     poll.raise_hands("a", 4)                               # counted again
     poll.raise_hands("nonsense", 4)
     assert poll.take(3, {"a": 1, "b": 2}) and not poll.take(3, {"a": 1, "b": 2})
-    assert (poll.stage, poll.round, poll.count, poll.tells) == ("first", 1, 7, False)
+    assert (poll.stage, poll.round, poll.count, poll.results_seen) == ("first", 1, 7, False)
     poll.go()
-    assert not poll.take(3, {"a": 9}) and not poll.tells   # it is closed
+    assert not poll.take(3, {"a": 9}) and not poll.results_seen   # it is closed
     poll.shown = True
-    assert poll.tells and poll.tally(1) == {"a": 5, "b": 2}
+    assert poll.results_seen and poll.tally(1) == {"a": 5, "b": 2}
     poll.go()
-    assert (poll.stage, poll.round, poll.count, poll.tells) == ("second", 2, 0, False)
+    assert (poll.stage, poll.round, poll.count, poll.results_seen) == ("second", 2, 0, False)
     poll.take(3, {"b": 3})
     poll.go()
-    assert (poll.stage, poll.tells, poll.rounds) == ("counted", True, (1, 2))
+    assert (poll.stage, poll.results_seen, poll.rounds) == ("counted", True, (1, 2))
     poll.go()
     assert poll.stage == "counted"                         # what comes next is no vote
-    poll.tell()
+    poll.reveal()
     assert poll.tally(1) == {"a": 5, "b": 2} and poll.tally(2) == {"a": 0, "b": 3}
 
 
@@ -85,15 +85,15 @@ def test_a_vote_counts_once_a_seat_in_its_round_while_it_is_open(tmp_path: Path)
             assert seat.ballot() == BALLOT
         assert box.votes(BALLOT) == (2, {})
         assert one.vote(BALLOT, "a") and one.vote(BALLOT, "b") and two.vote(BALLOT, "b")
-        assert not two.vote(BALLOT, "c") and one.said(BALLOT) == "b"
+        assert not two.vote(BALLOT, "c") and one.choice(BALLOT) == "b"
         assert box.votes(BALLOT) == (2, {"b": 2})
         second = Ballot("q1", 2, "open", options=BALLOT.options)
-        assert box.votes(second) == (2, {}) and one.said(second) is None
+        assert box.votes(second) == (2, {}) and one.choice(second) is None
         assert one.vote(second, "a") and box.votes(second) == (2, {"a": 1})
         closed = Ballot("q1", 2, "closed", options=BALLOT.options)
         assert not two.vote(closed, "a")
         told = Ballot("q1", 2, "told", options=BALLOT.options, truth="a")
-        assert (one.said(told), two.said(told)) == ("a", "b")      # who did not answer again: as at first
+        assert (one.choice(told), two.choice(told)) == ("a", "b")      # who did not answer again: as at first
         two.leave()
         assert box.votes(second) == (1, {"a": 1})
         two.be_there()                                     # another page of the same learner went
@@ -120,8 +120,8 @@ def test_numbers_are_counted_by_their_value(tmp_path: Path) -> None:
     folder = classroom(tmp_path)
     asked = Ballot("n", 1, "open")
     with BallotBox(folder) as box:
-        for name, said in (("a", "0x10"), ("b", " 16 "), ("c", "1,000")):
-            assert Seat(folder, name).vote(asked, said)
+        for name, choice in (("a", "0x10"), ("b", " 16 "), ("c", "1,000")):
+            assert Seat(folder, name).vote(asked, choice)
         assert not Seat(folder, "d").vote(asked, "many")
         assert box.votes(asked) == (3, {"16": 2, "1000": 1})
 
@@ -193,7 +193,7 @@ def test_the_truth_and_the_words_for_misconceptions_stand_there_when_it_has_happ
         assert poll.ballot(player, "en").words == {}
         player.answer(("",))
         assert stage.until(lambda: player.record.phase == "over")
-        poll.tell()
+        poll.reveal()
         after = words(poll_page(player, poll, "en", 60))
         assert "✓  3" in after and "The client must also say that it heard" in after
         assert "Not so" not in after and "Three, to port" in after

@@ -22,7 +22,7 @@ from inspector.cli.exports import LISTED, Export, Selected
 from inspector.cli.options.checks import CheckOptions, check, check_options, filter_of
 from inspector.cli.options.shared import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT, reading_options
 from inspector.cli.output import notice, write_lines
-from inspector.cli.waiting import told_of_waiting
+from inspector.cli.waiting import announced_wait
 from inspector.model.units import amount
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def decode_file(
     from inspector.views.findings.unjudged import lacking_words
 
     try:
-        with told_of_waiting(file):
+        with announced_wait(file):
             trace = Trace.open(file)
     except TraceError as error:
         raise CommandError(str(error), UNREADABLE) from error

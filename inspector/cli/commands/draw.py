@@ -16,7 +16,7 @@ from inspector.cli.options.checks import filter_of
 from inspector.cli.options.shared import INPUT, LANG, OUTPUT, OVERWRITE, UNPACK, reading_options
 from inspector.cli.output import notice, write_text
 from inspector.cli.trace_files import write_file
-from inspector.cli.waiting import told_of_waiting
+from inspector.cli.waiting import announced_wait
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row, packet_number, row_at
 from inspector.wire.text import escaped
@@ -84,7 +84,7 @@ def _read(file: str) -> Trace:
     from inspector.trace.trace import Trace, TraceError  # here and below: help would wait for numpy
 
     try:
-        with told_of_waiting(file):
+        with announced_wait(file):
             trace = Trace.open(file)
     except TraceError as error:
         raise CommandError(str(error), UNREADABLE) from error

@@ -21,7 +21,7 @@ from inspector.wire.text import escaped
 _USER, _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*"), re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:_-]*")
 _FIND = "PATH=\"$PATH:/usr/sbin:/sbin\"; export PATH; "
 _LEAVE_WITHIN = 3.0            # seconds
-_TALK = re.compile(r"^(tcpdump: (listening on|verbose output|data link type)|\d+ packets? |sudo: a password)")
+_NOTE = re.compile(r"^(tcpdump: (listening on|verbose output|data link type)|\d+ packets? |sudo: a password)")
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Remote:
             return ""
         self._words.seek(0)
         text = self._words.read(1 << 16).decode("utf-8", "replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip() and not _TALK.match(line.strip())]
+        lines = [line.strip() for line in text.splitlines() if line.strip() and not _NOTE.match(line.strip())]
         if "tcpdump: not found" in text or "tcpdump: command not found" in text:
             return f"{self.host} has no tcpdump, which would capture there."
         if "permission" in text and "tcpdump:" in text:

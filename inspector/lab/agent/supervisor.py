@@ -74,7 +74,7 @@ class Supervisor:
         self._followed = _followed(options)
         self._sampler = _sampler(lab, options, ends, self._of_process if self._followed else None)
         self._records = 0                          # of others than the sampler,
-        self._told, self._stirred = (0, 0), time.monotonic()       # those and packets; when more came last
+        self._counts, self._stirred = (0, 0), time.monotonic()       # those and packets; when more came last
         self.broken = ""                           # why the capture broke
         self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
         self.program_failure = ""                  # why it could not be started
@@ -164,15 +164,15 @@ class Supervisor:
             self._bridge.tick()
         self._sample()
         if self._followed is not None:
-            self._tell_of(self._followed)
+            self._report_news(self._followed)
 
     def _sample(self) -> None:
         """Look at the sockets; seldom while neither packets nor calls come, but for a process's ports."""
         if self._sampler is None:
             return
-        told, now = (self.capture.writer.packets, self._records), time.monotonic()
-        if told != self._told:
-            self._told, self._stirred = told, now
+        counts, now = (self.capture.writer.packets, self._records), time.monotonic()
+        if counts != self._counts:
+            self._counts, self._stirred = counts, now
         quiet = self._followed is None and now - self._stirred > STIRRED
         for sample in self._sampler.look(quiet=quiet):
             self.capture.record(sample)
@@ -181,11 +181,11 @@ class Supervisor:
         """Of all sockets those of the process that is followed; what its ports are goes to the capture."""
         assert self._followed is not None and self.ports_of_process is not None
         chosen = self._followed.chosen(found)
-        self.ports_of_process.tell(time_ns, self._followed.ports)
+        self.ports_of_process.add(time_ns, self._followed.ports)
         self.capture.wake()
         return chosen
 
-    def _tell_of(self, followed: Followed) -> None:
+    def _report_news(self, followed: Followed) -> None:
         for sentence in followed.news:
             self._report("note", sentence)
         followed.news.clear()

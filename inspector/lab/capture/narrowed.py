@@ -38,7 +38,7 @@ class Ports:
         self._looks: deque[tuple[int, frozenset[int]]] = deque()
         self._until = 0.0
 
-    def tell(self, began_ns: int, ports: frozenset[int]) -> None:
+    def add(self, began_ns: int, ports: frozenset[int]) -> None:
         """A look that began at this time found these."""
         with self._lock:
             self._looks.append((began_ns, ports))

@@ -51,7 +51,6 @@ class Piped:
         self._rest = b""
         self._unit = 1000              # nanoseconds of a tick, until its interface says otherwise
         self._data = bytearray()       # whose memory the last batch speaks of
-        self._said = b""
         self._counts = Counts()
         self._ending = False
         waiter = select.poll()             # its header comes when it captures
@@ -84,8 +83,8 @@ class Piped:
                 times.append(stamp)
                 places.append((found.start, found.end - found.start))
             elif found.type == INTERFACE_DESCRIPTION:
-                told = parse_interface(memoryview(data)[found.body : found.body_end], "=")
-                self._unit = 10 ** (NANOSECONDS - min(told.resolution, NANOSECONDS))
+                interface = parse_interface(memoryview(data)[found.body : found.body_end], "=")
+                self._unit = 10 ** (NANOSECONDS - min(interface.resolution, NANOSECONDS))
             at = found.end
         self._rest = bytes(data[at:])
         if not times:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from inspector.lab.programs import own
 from inspector.lab.programs.processes import die_with_parent, join
-from inspector.lab.programs.relayed import ignore_as_we_were_told
+from inspector.lab.programs.relayed import ignore_as_inherited
 from inspector.model.spec import Role
 from inspector.sessions.lab_mark import MARK
 from inspector.wire.text import escaped
@@ -181,7 +181,7 @@ def _in_network(network: int | None) -> Callable[[], None]:
 
 def _apart() -> None:
     die_with_parent()
-    ignore_as_we_were_told()
+    ignore_as_inherited()
 
 
 def _joining(group: int) -> Callable[[], None]:

@@ -34,22 +34,22 @@ class Witness:
 
     def __init__(self, numbers: Collection[signal.Signals]) -> None:
         """`numbers`: blocked in this process by now. OSError where there can be no other process."""
-        asked, self._ask = os.pipe()
-        self._told, tell = os.pipe()
+        question, self._ask = os.pipe()
+        self._answers, answer = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
             try:
-                self._watch(asked, tell, numbers)
+                self._watch(question, answer, numbers)
             finally:
                 os._exit(0)
-        os.close(asked)
-        os.close(tell)
+        os.close(question)
+        os.close(answer)
 
     @staticmethod
-    def _watch(asked: int, tell: int, numbers: Collection[signal.Signals]) -> None:
+    def _watch(question: int, answer: int, numbers: Collection[signal.Signals]) -> None:
         die_with_parent()
-        os.dup2(os.dup(asked), 0)
-        os.dup2(os.dup(tell), 1)
+        os.dup2(os.dup(question), 0)
+        os.dup2(os.dup(answer), 1)
         os.closerange(2, 1 << 16)
         while os.read(0, 1):
             came = iter(lambda: signal.sigtimedwait(numbers, 0), None)
@@ -61,13 +61,13 @@ class Witness:
             os.write(self._ask, b"?")
         except BrokenPipeError:                            # somebody ended it
             return b""
-        ready, _, _ = select.select([self._told], [], [], _ANSWERS_WITHIN)
-        return os.read(self._told, 64).rstrip(b"\0") if ready else b""
+        ready, _, _ = select.select([self._answers], [], [], _ANSWERS_WITHIN)
+        return os.read(self._answers, 64).rstrip(b"\0") if ready else b""
 
     def close(self) -> None:
         """End it."""
         os.close(self._ask)
-        os.close(self._told)
+        os.close(self._answers)
         os.waitpid(self._pid, 0)
 
 
@@ -124,7 +124,7 @@ def unblock() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, RELAYED)
 
 
-def ignore_as_we_were_told() -> None:
+def ignore_as_inherited() -> None:
     """In a new process, whose program is to inherit what this one inherited, whatever it did since."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)

@@ -130,7 +130,7 @@ class BallotBox:
         counts: dict[str, int] = {}
         if ballot.id != self._counts_for:
             self._counts_for, self._counted = ballot.id, {}
-        said = self._counted[ballot.round] = {}
+        choices = self._counted[ballot.round] = {}
         seats = self._seats()
         for seat in seats:
             vote = self._vote(seat)
@@ -138,7 +138,7 @@ class BallotBox:
                 choice = ballot.cleaned(vote.get("choice"))
                 if choice is not None:
                     counts[choice] = counts.get(choice, 0) + 1
-                    said[seat] = choice
+                    choices[seat] = choice
         return len(seats), counts
 
     def counted(self, ballot: Ballot, *, left: bool) -> dict[str, tuple[str, ...]]:
@@ -147,7 +147,7 @@ class BallotBox:
             return {}
         there = self._seats() if left else ()
         seats = dict.fromkeys(seat for number in sorted(self._counted) for seat in self._counted[number])
-        return {seat: tuple(said[seat] for _, said in sorted(self._counted.items()) if seat in said)
+        return {seat: tuple(one[seat] for _, one in sorted(self._counted.items()) if seat in one)
                 for seat in seats if seat not in there}
 
     @property
@@ -190,7 +190,7 @@ class Seat:
         self._ballot_file = folder / FOLDER / _BALLOT
         self._own = folder / FOLDER / f"{name}.json"
         self._seen: tuple[tuple[int, int], Ballot | None] | None = None
-        self._said = ""                    # the file as it was written last
+        self._content = ""                 # the file as it was written last
         self._choices: dict[tuple[str, int], str] = {}
 
     def ballot(self) -> Ballot | None:
@@ -211,25 +211,25 @@ class Seat:
         """Be counted among those who are there; what was said stays said."""
         if not self._own.exists():
             with contextlib.suppress(OSError):
-                write_whole(self._own, self._said or "{}\n")
+                write_whole(self._own, self._content or "{}\n")
 
     def vote(self, ballot: Ballot, choice: str) -> bool:
         """Say it, or say something else as long as the round is open; False where it is not."""
         cleaned = ballot.cleaned(choice)
         if ballot.state != "open" or cleaned is None:
             return False
-        said = json.dumps({"ballot": ballot.id, "round": ballot.round, "choice": cleaned}) + "\n"
+        content = json.dumps({"ballot": ballot.id, "round": ballot.round, "choice": cleaned}) + "\n"
         try:
-            write_whole(self._own, said)
+            write_whole(self._own, content)
         except OSError:
             return False
-        self._said = said
+        self._content = content
         if all(name != ballot.id for name, _ in self._choices):
             self._choices.clear()              # of the question before
         self._choices[ballot.id, ballot.round] = cleaned
         return True
 
-    def said(self, ballot: Ballot) -> str | None:
+    def choice(self, ballot: Ballot) -> str | None:
         """What was said in this round; when all is over, in the last one in which something was."""
         last = self._choices.get((ballot.id, ballot.round))
         return last if ballot.state != "told" else last or self._choices.get((ballot.id, 1))

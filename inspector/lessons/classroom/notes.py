@@ -82,12 +82,12 @@ def _both(before: tuple[StepResult, ...], now: tuple[StepResult, ...]) -> tuple[
     return tuple((old | new).values())
 
 
-def note_vote(ballot: Ballot, said: tuple[str, ...], file: Path | None = None) -> None:
+def note_vote(ballot: Ballot, answers: tuple[str, ...], file: Path | None = None) -> None:
     """A vote is an answer, in each round: the question's first one, where there was none before.
 
     `file`: of a learner who does not do it, since the browser was closed; where they did, nothing changes.
     """
-    if not said or not ballot.step:
+    if not answers or not ballot.step:
         return
     learner = own(file) or Learner()
     lesson = learner.lesson(ballot.lesson) or LessonResult(ballot.lesson, _now(), ballot.steps)
@@ -95,10 +95,10 @@ def note_vote(ballot: Ballot, said: tuple[str, ...], file: Path | None = None) -
     if file is not None and one.first:
         return
     if not one.first:
-        first = said[0]
+        first = answers[0]
         one = replace(one, first=(first,), right=first == ballot.truth,
                       foreseen="" if first == ballot.truth else ballot.foreseen.get(first, ""))
-    one = replace(one, kind="predict", tries=one.tries + len(said), over=True)
+    one = replace(one, kind="predict", tries=one.tries + len(answers), over=True)
     keep(replace(lesson, answers=_both(lesson.answers, (one,))), file)
 
 

@@ -38,9 +38,9 @@ def option_words(lesson: Lesson, step: Step, language: str) -> dict[str, str]:
 
 def wrong_words(player: Player, language: str) -> dict[str, str]:
     """What the lesson says to each wrong answer that it foresees, once it has happened."""
-    said = player.lesson.text(language).steps[player.step.id].feedback
-    return {choice: filled(said[name], player.record.values)
-            for choice, name in foreseen(player).items() if name in said}
+    feedback = player.lesson.text(language).steps[player.step.id].feedback
+    return {choice: filled(feedback[name], player.record.values)
+            for choice, name in foreseen(player).items() if name in feedback}
 
 
 def foreseen(player: Player) -> dict[str, str]:
@@ -76,7 +76,7 @@ class Poll:
         return self.stage in ("first", "second")
 
     @property
-    def tells(self) -> bool:
+    def results_seen(self) -> bool:
         """Whether it is seen what was answered."""
         return self.stage in ("counted", "told") or (self.shown and not self.is_open)
 
@@ -100,7 +100,7 @@ class Poll:
         if self.stage != "told":
             self.stage = "counted"
 
-    def tell(self) -> None:
+    def reveal(self) -> None:
         """It has happened."""
         self.stage = "told"
 
@@ -157,10 +157,10 @@ class Poll:
         lesson, step, record = player.lesson, player.step, player.record
         text = lesson.text(language)
         state: State = "open" if self.is_open else "told" if self.stage == "told" else "closed"
-        told = state == "told" and record.judged is not None
+        revealed = state == "told" and record.judged is not None
         return Ballot(
             self.id, self.round, state, text.title, filled(text.steps[step.id].body, record.values),
             tuple(option_words(lesson, step, language).items()), language,
-            record.judged.truth[0] if told and record.judged is not None else "",
-            wrong_words(player, language) if told else {}, foreseen(player) if told else {},
+            record.judged.truth[0] if revealed and record.judged is not None else "",
+            wrong_words(player, language) if revealed else {}, foreseen(player) if revealed else {},
             key_of(lesson), step.id, len(lesson.steps))

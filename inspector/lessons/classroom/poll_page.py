@@ -48,7 +48,7 @@ class _PollWriter(Writer):
     def write(self) -> StepPage:
         """The page; what comes last in it are the bars, with all that stands below."""
         page = super().write()
-        page.news = self._bars_begin if self.poll.tells else 0
+        page.news = self._bars_begin if self.poll.results_seen else 0
         return page
 
     def options(self) -> None:
@@ -57,29 +57,29 @@ class _PollWriter(Writer):
         if poll.stage in _STAGES:
             self._bars_begin = len(self.page.lines) + 1
             self.put()
-            nobody = poll.tells and not poll.rounds
+            nobody = poll.results_seen and not poll.rounds
             self.words(Span(self.word("poll-nobody" if nobody else _STAGES[poll.stage]), "title"))
             if poll.is_open or poll.stage == "talk":
                 count: Word = "poll-browsers" if poll.there else "poll-count"
                 self.put(Span(self.word(count).format(poll.count, poll.there), "dim"))
         words = option_words(self.player.lesson, self.step, self.language)
-        said = wrong_words(self.player, self.language) if self.truth is not None else {}
+        feedback = wrong_words(self.player, self.language) if self.truth is not None else {}
         for number, name in enumerate(self._answers(), 1):
-            if number == 1 or poll.tells:
+            if number == 1 or poll.results_seen:
                 self.put()
             self._option(number, name, words.get(name, name))
-            if poll.tells:
+            if poll.results_seen:
                 self._bars(name)
-                if name != self.truth and name in said and any(
+                if name != self.truth and name in feedback and any(
                         poll.tally(one).get(name) for one in poll.rounds):
-                    self._words(said[name])
+                    self._words(feedback[name])
 
     def _answers(self) -> list[str]:
         """The options; of numbers nothing but their count is told while a round is open, then those given."""
         poll = self.poll
         if poll.options:
             return list(poll.options)
-        if not poll.tells:
+        if not poll.results_seen:
             return [one for one in poll.answers() if poll.hands(one) is not None]
         given = list(poll.answers()[:_MOST_NUMBERS])
         return given if self.truth is None or self.truth in given else [self.truth, *given]
@@ -117,12 +117,12 @@ class _PollWriter(Writer):
 
     def foot(self) -> None:
         """What the teacher can do now."""
-        says: list[Word] = []
+        foot: list[Word] = []
         if self.record.phase == "ask":
             number = self.poll.is_open and not self.poll.options
-            says.append("poll-close-number" if number else _FOOTS[self.poll.stage])
+            foot.append("poll-close-number" if number else _FOOTS[self.poll.stage])
         elif self.record.phase == "over":
-            says.append("finished" if self.player.is_last else "next")
-        for name in says:
+            foot.append("finished" if self.player.is_last else "next")
+        for name in foot:
             self.put()
             self.words(Span(self.word(name), "dim"))

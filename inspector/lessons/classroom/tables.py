@@ -23,7 +23,7 @@ LESSON_COLUMNS = ("learner", "lesson", "begun", "done", "steps", "asked", "right
                   "seconds", "wrong", "file")
 STEP_COLUMNS = ("learner", "lesson", "step", "kind", "first", "right", "foreseen", "tries", "hints", "shown",
                 "over", "seconds", "file")
-_MOST_TOLD = 24                                # answers of one question
+_MOST_ANSWERS = 24                             # answers of one question
 _WIDTHS = (20, 14, 5, 11, 6, 6, 10)             # cells of a learner's columns, the first _TEXTS of words
 _TEXTS = 3
 _FORMULA = frozenset("=+-@＝＋－＠")
@@ -54,7 +54,7 @@ def lesson_rows(found: Found) -> Iterator[tuple[object, ...]]:
     for learner, file in found:
         for one in learner.lessons:
             answers = [answer for answer in one.answers if answer.kind in ASKED]
-            wrong = "; ".join(f"{answer.step}={_said(answer)}" for answer in answers
+            wrong = "; ".join(f"{answer.step}={_wrong_answer(answer)}" for answer in answers
                               if answer.answered and not answer.right)
             yield (called(learner, file), one.lesson, one.begun, one.done, one.steps, one.asked, one.right,
                    sum(answer.tries for answer in answers), sum(answer.hints for answer in one.answers),
@@ -72,7 +72,7 @@ def step_rows(found: Found) -> Iterator[tuple[object, ...]]:
                            one.over, one.seconds, file)
 
 
-def _said(one: StepResult) -> str:
+def _wrong_answer(one: StepResult) -> str:
     return one.foreseen or " ".join(one.first)
 
 
@@ -134,8 +134,8 @@ def _questions(
         title = escaped(name, 60) if lesson is None else _named(name, {name: lesson}, language)
         yield tr("{lesson}, {step}: {right} of {all} right at the first try", lesson=title,
                  step=escaped(step, 60), right=len(answers) - len(wrong), all=len(answers))
-        for (said, foreseen), count in Counter((one.first, one.foreseen) for one in wrong).most_common(8):
-            words = _words(lesson, step, said, foreseen, language)
+        for (parts, foreseen), count in Counter((one.first, one.foreseen) for one in wrong).most_common(8):
+            words = _words(lesson, step, parts, foreseen, language)
             yield fit(f"  {count:>3} × {words}", width).rstrip()
 
 
@@ -152,25 +152,25 @@ def tally_lines(
         yield ""
         yield tr(template, lesson=_named(tally.lesson, known, language), step=escaped(tally.step, 60),
                  time=f"{tally.asked[:10]} {tally.asked[11:16]}", counts=counts)
-        for answer in tally.answers[:_MOST_TOLD]:
+        for answer in tally.answers[:_MOST_ANSWERS]:
             shares = " → ".join(f"{one.of(answer):>3} {one.of(answer) / max(one.count, 1):>4.0%}"
                                 for one in tally.rounds)
             words = _words(known.get(tally.lesson), tally.step, (answer,), "", language)
             yield fit(f"  {'✓' if answer == tally.truth else ' '} {shares}  {words}", width).rstrip()
 
 
-def _words(lesson: Lesson | None, step: str, said: Sequence[str], foreseen: str, language: str) -> str:
+def _words(lesson: Lesson | None, step: str, parts: Sequence[str], foreseen: str, language: str) -> str:
     """A wrong answer as the learner saw it, and what the lesson says to it."""
     known = None if lesson is None else next((one for one in lesson.steps if one.id == step), None)
-    plain = escaped(", ".join(part or word(language, "left-out") for part in said), 60)
+    plain = escaped(", ".join(part or word(language, "left-out") for part in parts), 60)
     if lesson is None or known is None:
         return plain
     text = lesson.text(language).steps[step]
-    if known.kind == "predict" and known.ask == "row" and said[0] in {one.id for one in known.choices}:
-        shown = row_words(language, said[0])
+    if known.kind == "predict" and known.ask == "row" and parts[0] in {one.id for one in known.choices}:
+        shown = row_words(language, parts[0])
     else:
         options = text.items if known.kind == "order" else text.choices
-        shown = ", ".join(_bare(options[part]) if part in options else escaped(part, 60) for part in said)
+        shown = ", ".join(_bare(options[part]) if part in options else escaped(part, 60) for part in parts)
     feedback = text.feedback.get(foreseen, "")
     return tr("{answer}: {feedback}", answer=shown, feedback=_bare(feedback)) if feedback else shown or plain
 

@@ -11,13 +11,13 @@ from inspector.views.line.spans import Span, Style, cell_width
 _MARGIN = 1
 
 
-def vote_page(ballot: Ballot | None, said: str | None, language: str, width: int) -> StepPage:
-    """The page. `said`: the learner's own answer in the round that is, or was last; None without one."""
+def vote_page(ballot: Ballot | None, choice: str | None, language: str, width: int) -> StepPage:
+    """The page. `choice`: the learner's own answer in the round that is, or was last; None without one."""
     written = _VotePage(language if ballot is None else ballot.language, width)
     if ballot is None:
-        written.say(Span(word(written.language, "vote-wait"), "dim"))
+        written.add(Span(word(written.language, "vote-wait"), "dim"))
     else:
-        written.ballot(ballot, said)
+        written.ballot(ballot, choice)
     return written.page
 
 
@@ -29,7 +29,7 @@ class _VotePage:
     def put(self, *spans: Span) -> None:
         self.page.lines.append((Span(" " * _MARGIN), *spans) if spans else ())
 
-    def say(self, *spans: Span) -> None:
+    def add(self, *spans: Span) -> None:
         for line in wrapped_spans(list(spans), self.width):
             self.put(*line)
 
@@ -40,33 +40,33 @@ class _VotePage:
     def word(self, name: Word) -> str:
         return word(self.language, name)
 
-    def ballot(self, ballot: Ballot, said: str | None) -> None:
-        self.say(Span(self.word("vote-round").format(ballot.round), "title"))
+    def ballot(self, ballot: Ballot, choice: str | None) -> None:
+        self.add(Span(self.word("vote-round").format(ballot.round), "title"))
         self.put()
         self.prose(ballot.question)
-        self._options(ballot, said)
+        self._options(ballot, choice)
         self.put()
         if ballot.state == "told":
-            self._told(ballot, said)
+            self._truth(ballot, choice)
             return
-        if said is not None:
-            self.say(Span(f"✓ {self.word('vote-own')}{self._colon}", "ok"),
-                     Span(_in_a_line(ballot, said), "bold"))
+        if choice is not None:
+            self.add(Span(f"✓ {self.word('vote-own')}{self._colon}", "ok"),
+                     Span(_in_a_line(ballot, choice), "bold"))
         states: dict[str, Word] = {"open": "vote-number" if ballot.asks_number else "vote-open",
                                    "closed": "vote-closed"}
-        self.say(Span(self.word(states[ballot.state]), "dim"))
+        self.add(Span(self.word(states[ballot.state]), "dim"))
 
     @property
     def _colon(self) -> str:
         return "：" if self.language == "zh" else ": "
 
-    def _options(self, ballot: Ballot, said: str | None) -> None:
+    def _options(self, ballot: Ballot, choice: str | None) -> None:
         for number, (name, text) in enumerate(ballot.options, 1):
             if number == 1:
                 self.put()
             right = ballot.state == "told" and name == ballot.truth
             mark = f"{'✓' if right else number}  "
-            style: Style = "bold" if name == said else "dim" if ballot.state != "open" else ""
+            style: Style = "bold" if name == choice else "dim" if ballot.state != "open" else ""
             for line_number, line in enumerate(page(text, self.width - cell_width(mark) - 1)):
                 lead = mark if line_number == 0 else " " * cell_width(mark)
                 if ballot.state == "open":
@@ -74,18 +74,18 @@ class _VotePage:
                 self.put(Span(" " + lead, "ok" if right else "key"),
                          *(Span(one.text, one.style or style) for one in line))
 
-    def _told(self, ballot: Ballot, said: str | None) -> None:
-        right = said == ballot.truth
-        if said is not None:
-            self.say(Span("✓ " if right else "✗ ", "ok" if right else "error"),
+    def _truth(self, ballot: Ballot, choice: str | None) -> None:
+        right = choice == ballot.truth
+        if choice is not None:
+            self.add(Span("✓ " if right else "✗ ", "ok" if right else "error"),
                      Span(self.word("right" if right else "wrong"), "ok" if right else "error"),
                      Span(f" {self.word('you-said')}{self._colon}", "dim"),
-                     Span(_in_a_line(ballot, said), "bold"))
-        self.say(Span(f"{self.word('truth')}{self._colon}", "dim"),
+                     Span(_in_a_line(ballot, choice), "bold"))
+        self.add(Span(f"{self.word('truth')}{self._colon}", "dim"),
                  Span(_in_a_line(ballot, ballot.truth), "bold"))
-        if said is not None and not right and said in ballot.words:
+        if choice is not None and not right and choice in ballot.words:
             self.put()
-            self.prose(ballot.words[said])
+            self.prose(ballot.words[choice])
 
 
 def _in_a_line(ballot: Ballot, answer: str) -> str:

@@ -91,8 +91,8 @@ def _all_veiled(line: Line) -> Line:
     beside = False
     for span in line:
         shown = _veiled(span)
-        said = beside and span.text.strip().isalpha()
-        found.append(Span(fit("", len(span.text)), span.style) if said else shown)
+        is_word = beside and span.text.strip().isalpha()
+        found.append(Span(fit("", len(span.text)), span.style) if is_word else shown)
         beside = shown.text.rstrip().endswith("= ?") or (beside and not span.text.strip())
     return tuple(found)
 

@@ -186,9 +186,9 @@ class Writer:
             self.verdict()
             if judged.foreseen and not judged.all_right:
                 self.prose(self.text.feedback.get(judged.foreseen, ""))
-        if record.phase == "ready" and (said := self.text.feedback.get(record.acted)):
+        if record.phase == "ready" and (feedback := self.text.feedback.get(record.acted)):
             self.put()
-            self.prose(said)
+            self.prose(feedback)
         if record.phase == "over" and self.step.kind == "fix":
             self.put()
             self.put(Span("✓ ", "ok"), Span(self.word("right"), "ok"))

@@ -218,8 +218,8 @@ class _Prover:
                 continue
             given = list(truth)
             given.insert(late, given.pop(early))
-            if (said := judge(self.step, tuple(given), truth, self.scene).foreseen) != wrong.id:
-                self.fault(f"With {wrong.early} before {wrong.late}, {said} is said, and never {wrong.id}.")
+            if (other := judge(self.step, tuple(given), truth, self.scene).foreseen) != wrong.id:
+                self.fault(f"With {wrong.early} before {wrong.late}, {other} is said, and never {wrong.id}.")
 
     def _prove_tries(self) -> None:
         truth = truth_of(self.step, self.scene)

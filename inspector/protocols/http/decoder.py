@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inspector.model.language import Sentence, marked, said_as, sentence, verbatim
+from inspector.model.language import Sentence, marked, sentence, sentence_as, verbatim
 from inspector.model.messages import Message, Request, written_request
 from inspector.model.units import amount
 from inspector.protocols.api import (
@@ -189,7 +189,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         """What to say where a server that gave no answer speaks TLS to others, on the same port."""
         if not self._http.is_unanswered:
             return ""
-        others = self.source.said_to_others(1 - self.client)
+        others = self.source.sent_to_others(1 - self.client)
         if not any(one.startswith(TLS) for one in others):
             return ""
         self.explained_end = True
@@ -551,7 +551,7 @@ _PROBLEMS = {
 
 def _size(count: int) -> Sentence:
     """`95 bytes`, without a comma, as the field has always been told."""
-    return said_as(f"{count} byte{'' if count == 1 else 's'}", marked("{count} bytes"), {"count": count})
+    return sentence_as(f"{count} byte{'' if count == 1 else 's'}", marked("{count} bytes"), {"count": count})
 
 
 def _is_bad_request(message: HttpMessage) -> bool:

@@ -52,19 +52,19 @@ def exchanges(turns: Turns) -> Loose | None:
 
 def _exchange(exchange: _Exchange) -> _Found | None:
     """A whole request, and its answer as far as it is there; None: not as simple as that."""
-    said, asked_size, answered, told_size = exchange
+    request, request_size, answer, answer_size = exchange
     found = _known.get(exchange)
     if found is not None:
         return found
-    asked = _request(said, asked_size)
-    told = False if asked is None else _answer(answered, told_size, asked.bodiless)
-    if asked is None or told is False:
+    request_head = _request(request, request_size)
+    answer_head = False if request_head is None else _answer(answer, answer_size, request_head.bodiless)
+    if request_head is None or answer_head is False:
         return None
-    if len(said) + len(answered) <= _SHORT:
+    if len(request) + len(answer) <= _SHORT:
         if len(_known) >= _KEPT:
             _known.clear()
-        _known[exchange] = asked, told
-    return asked, told
+        _known[exchange] = request_head, answer_head
+    return request_head, answer_head
 
 
 def _size_of_head(data: bytes) -> int:
@@ -73,20 +73,20 @@ def _size_of_head(data: bytes) -> int:
     return size if size >= 4 else 0
 
 
-def _request(said: bytes, size: int) -> Head | None:
+def _request(request: bytes, size: int) -> Head | None:
     """The head of a request that has all its bytes but some of its body."""
-    head = _size_of_head(said)
-    asked = request_of(said[:head]) if head else None
-    return asked if asked is not None and size == head + asked.body else None
+    head = _size_of_head(request)
+    request_head = request_of(request[:head]) if head else None
+    return request_head if request_head is not None and size == head + request_head.body else None
 
 
-def _answer(answered: bytes, size: int, bodiless: bool) -> Head | Literal[False] | None:
+def _answer(answer: bytes, size: int, bodiless: bool) -> Head | Literal[False] | None:
     """The same of an answer; None: its head is cut. False: something else."""
-    head = _size_of_head(answered)
+    head = _size_of_head(answer)
     if not head:
-        return None if len(answered) < size and _may_begin(answered, "response") else False
-    told = answer_of(answered[:head], bodiless)
-    return told if told is not None and size == head + told.body else False
+        return None if len(answer) < size and _may_begin(answer, "response") else False
+    answer_head = answer_of(answer[:head], bodiless)
+    return answer_head if answer_head is not None and size == head + answer_head.body else False
 
 
 def _may_begin(data: bytes, kind: str) -> bool:
@@ -101,24 +101,24 @@ def _take_end(heads: list[Head | None], turns: Turns, inner: int) -> bool | None
 
     None: they have to be decoded.
     """
-    said, size = turns.sent[inner], turns.sizes[inner]
+    request, size = turns.sent[inner], turns.sizes[inner]
     if len(turns.sent) == inner + 1:
-        head = _size_of_head(said)
-        asked = request_of(said[:head]) if head else None
-        if not head and inner and len(said) == size and _may_begin(said, "request"):
+        head = _size_of_head(request)
+        request_head = request_of(request[:head]) if head else None
+        if not head and inner and len(request) == size and _may_begin(request, "request"):
             heads.append(None)
             return True
-        return _take_last(heads, asked, size - head)
-    asked = _request(said, size)
-    if asked is None:
+        return _take_last(heads, request_head, size - head)
+    request_head = _request(request, size)
+    if request_head is None:
         return None
-    heads.append(asked)
-    answered, size = turns.sent[inner + 1], turns.sizes[inner + 1]
-    head = _size_of_head(answered)
+    heads.append(request_head)
+    answer, size = turns.sent[inner + 1], turns.sizes[inner + 1]
+    head = _size_of_head(answer)
     if not head:
         heads.append(None)
-        return True if _may_begin(answered, "response") else None
-    return _take_last(heads, answer_of(answered[:head], asked.bodiless), size - head)
+        return True if _may_begin(answer, "response") else None
+    return _take_last(heads, answer_of(answer[:head], request_head.bodiless), size - head)
 
 
 def _take_last(heads: list[Head | None], last: Head | None, came: int) -> bool | None:
@@ -165,13 +165,13 @@ def _partners(heads: Sequence[Head | None], sent: Sequence[bytes]) -> Sequence[i
         return array("q", [-1]) * len(heads)
     lost = False                                   # an answer was
     for number in range(1, len(heads), 2):
-        asked, head = heads[number - 1], heads[number]
+        request_head, head = heads[number - 1], heads[number]
         before = lost and heads[number - 2] is None
         if head is None:
             lost = True
         elif lost and not _has_plain_body(head, sent[number]):
             return None
-        if before and asked is not None and asked.bodiless:
+        if before and request_head is not None and request_head.bodiless:
             return None
         if head is None or before:
             partners[number - 1] = partners[number] = -1

@@ -99,16 +99,16 @@ def exchanges(turns: Sequence[bytes]) -> list[Head] | None:
         return None
     found: list[Head] = []
     each = iter(turns)
-    for said, answered in zip(each, each, strict=True):
-        size = said.find(b"\r\n\r\n") + 4
-        asked = request_of(said[:size]) if size <= LONGEST else None
-        if asked is None or len(said) - size != asked.body:
+    for request, answer in zip(each, each, strict=True):
+        size = request.find(b"\r\n\r\n") + 4
+        request_head = request_of(request[:size]) if size <= LONGEST else None
+        if request_head is None or len(request) - size != request_head.body:
             return None
-        size = answered.find(b"\r\n\r\n") + 4
-        told = answer_of(answered[:size], asked.bodiless) if size <= LONGEST else None
-        if told is None or len(answered) - size != told.body:
+        size = answer.find(b"\r\n\r\n") + 4
+        answer_head = answer_of(answer[:size], request_head.bodiless) if size <= LONGEST else None
+        if answer_head is None or len(answer) - size != answer_head.body:
             return None
-        found += asked, told
+        found += request_head, answer_head
     return found
 
 

@@ -69,8 +69,8 @@ def is_endless(request: HttpMessage, answer: HttpMessage) -> bool:
         return False
     kind = answer.first("content-type")
     parts = kind is not None and kind.value.strip().lower().startswith("multipart/")
-    says = tokens(request, "connection") + tokens(answer, "connection")
-    return not parts and not any(one.lower() == "close" for one in says)
+    options = tokens(request, "connection") + tokens(answer, "connection")
+    return not parts and not any(one.lower() == "close" for one in options)
 
 
 def prefers_to_wait(value: str) -> bool:

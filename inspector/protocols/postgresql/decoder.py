@@ -415,8 +415,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
             return escaped(", ".join(body.columns), _TEXT)
         if kind == "d" or (kind in "cp" and asks):
             size = record.stop - record.start - 5
-            told = amount(size, "byte")
-            return "" if kind == "c" else sentence("{size}, not shown", size=told) if kind == "p" else told
+            whole = amount(size, "byte")
+            return "" if kind == "c" else sentence("{size}, not shown", size=whole) if kind == "p" else whole
         texts = [escaped(body.query, _TEXT), body.tag, body.text, body.statement or "", body.portal or ""]
         values = ", ".join(value_text(value) for value in body.values[:12])
         left = len(body.values) - 12

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from inspector.model.language import said_as, sentence
+from inspector.model.language import sentence, sentence_as
 from inspector.protocols.api import Part
 from inspector.protocols.redis.scanner import AGGREGATES, NUMBER, STRINGS, TYPES
 from inspector.wire.tcp.stream import ByteStream
@@ -206,7 +206,7 @@ def part_of(node: Node) -> Part:
     name = TYPES.get(node.type, "word")
     children = tuple(part_of(child) for child in node.children)
     value = sentence("{count} elements", count=node.length) if children else node_text(node)
-    label = said_as(name.capitalize(), name, {})
+    label = sentence_as(name.capitalize(), name, {})
     return Part(_PARTS.get(node.type, "redis.value"), label, value, node.start, node.stop, children=children)
 
 

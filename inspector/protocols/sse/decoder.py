@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from inspector.model.language import marked, said_as, sentence
+from inspector.model.language import marked, sentence, sentence_as
 from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Rest, Shown, Source, Start
 from inspector.protocols.sse.event import Event, EventReader, Problem, data_of
 from inspector.protocols.sse.findings import BOOK
@@ -187,7 +187,7 @@ class EventsDecoder(Decoder[Event]):
         shown = [("sse.event", marked("Event"), record.event_type),
                 ("sse.id", marked("Id"), record.id),
                 ("sse.retry", marked("Retry"), None if record.retry is None else f"{record.retry} ms"),
-                *(("sse.comment", said_as("Comment", "comment", {}), one) for one in record.comments)]
+                *(("sse.comment", sentence_as("Comment", "comment", {}), one) for one in record.comments)]
         if record.has_data:
             shown.append(("sse.data", marked("Data"), self.data(record, _PREVIEW).decode("utf-8", "replace")))
         return [Part(name, label, escaped(value, _PREVIEW), record.start, record.stop)

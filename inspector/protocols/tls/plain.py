@@ -149,7 +149,7 @@ class PlainSource:
         other = 0 if self.streams[0].sealed.range_of(row) is None else 1    # what the packet does not bring
         return self._plain(other, known).item()
 
-    def said_to_others(self, direction: int) -> tuple[bytes, ...]:
+    def sent_to_others(self, direction: int) -> tuple[bytes, ...]:
         return ()                       # they are sealed by secrets of their own
 
     def _plain(self, direction: int, sealed: Int64s) -> Int64s:

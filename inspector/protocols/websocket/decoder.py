@@ -106,7 +106,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
-        self._told: tuple[int, str | None] = (-1, None)      # frame, and the text that was read last
+        self._last_text: tuple[int, str | None] = (-1, None)      # frame, and the text that was read last
         agreed = cast("Agreement | None", start.agreed)
         self.inferred = agreed is None
         self.session = WebSocketSession(
@@ -247,10 +247,10 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             payloads.note(direction, message_number(number + index), inflater)
             base, data = self._window[direction]
             start -= base
-            said = data[start : start + length]
+            payload = data[start : start + length]
             if direction == client:
-                said = unmask(said, data[start - 4 : start])
-            meant = inflater.message(said)
+                payload = unmask(payload, data[start - 4 : start])
+            meant = inflater.message(payload)
             if inflater.problem or inflater.window_exceeded or (
                     text and not meant.isascii() and not is_utf8(meant)):
                 wrong = index
@@ -381,11 +381,11 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
     def text(self, record: WebSocketFrameRecord) -> str | None:
         """The payload of a text frame; None where it is no text, or cut inside of a character."""
-        if self._told[0] == record.number:         # several fields of a frame tell of it
-            return self._told[1]
+        if self._last_text[0] == record.number:         # several fields of a frame tell of it
+            return self._last_text[1]
         found = self._text_of(record)
         if found is None or len(found) <= _KEPT_TEXT:
-            self._told = record.number, found
+            self._last_text = record.number, found
         return found
 
     def _text_of(self, record: WebSocketFrameRecord) -> str | None:

@@ -69,6 +69,6 @@ def frame_parts(decoder: Reader, frame: WebSocketFrameRecord) -> tuple[Part, ...
     if frame.opcode == 8 and frame.payload_length:
         close = decoder.close_of(frame)
         text = f"{close.code} {close.meaning}" if close.code is not None else ""
-        said = escaped(text, 200) or sentence("none")
-        found.append(Part("websocket.close", "Close", said, *span))
+        reason = escaped(text, 200) or sentence("none")
+        found.append(Part("websocket.close", "Close", reason, *span))
     return tuple(found)

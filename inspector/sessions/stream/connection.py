@@ -43,7 +43,7 @@ class Connection:
         self._connect_to = connect_to
         self._secure: Secure | None = None    # where TLS is spoken
         self._close_notify_sent = False
-        self._unsent_told = False
+        self._unsent_reported = False
         self._reading = threading.Event()     # not set: bytes are left to the kernel, its window closes
         self._reading.set()
         self._thread = threading.Thread(target=self._receive, daemon=True)
@@ -167,14 +167,14 @@ class Connection:
         After the own FIN nothing can go: send() would fail with EPIPE, as it does after a reset.
         """
         if self.half_closed:
-            self._tell_unsent()
+            self._report_unsent()
             return
         self._send(data if self._secure is None else self._secure.seal(data))
 
-    def _tell_unsent(self) -> None:
+    def _report_unsent(self) -> None:
         """Say, once, that an answer or what was to be pushed does not go; a script has its end as asked."""
-        if self.context.spec.interactive and not self._unsent_told:
-            self._unsent_told = True
+        if self.context.spec.interactive and not self._unsent_reported:
+            self._unsent_reported = True
             self.context.journal.note(f"The {self.context.role} has ended its direction, it cannot send.")
 
     def _send(self, data: bytes) -> None:

@@ -97,10 +97,10 @@ class GivenUp(NamedTuple):
 
     def words(self) -> str:
         """The request, in quotes."""
-        return said(self.layer.decoder, self.position)
+        return request_words(self.layer.decoder, self.position)
 
 
-def said(decoder: Decoder[Any], position: int) -> str:
+def request_words(decoder: Decoder[Any], position: int) -> str:
     """A request in a few words, in quotes."""
     line = decoder.line(decoder.message_of(position))
     text = f"{line.kind} {line.text}" if line.text else line.kind
@@ -190,7 +190,7 @@ class Answers:
             record = decoder.records[position]
             what = sentence("{server} took {took} to begin its answer to {request}.",
                             server=self._name(record.direction), took=duration(took),
-                            request=said(decoder, asked))
+                            request=request_words(decoder, asked))
             self._slow.append(finding("answer.slow", what).at(self._flow.stream,
                                                                   (wait.began, wait.asked)))
 
@@ -339,5 +339,5 @@ def is_slow_somewhere(index: Index, flow: TcpFlow) -> bool:
     rows = flow.rows
     if not len(rows) or int(index.time_ns[rows[-1]]) - int(index.time_ns[rows[0]]) < SLOW_ANSWER_NS:
         return False
-    said = rows[index.payload_length[rows] > 0]
-    return bool((np.diff(index.time_ns[said].astype(np.int64)) >= SLOW_ANSWER_NS).any())
+    request_words = rows[index.payload_length[rows] > 0]
+    return bool((np.diff(index.time_ns[request_words].astype(np.int64)) >= SLOW_ANSWER_NS).any())

@@ -132,7 +132,7 @@ class Application:
             return 0
         return self._flow.streams[1 - self._flow.direction(row)].offset_of(int(index.ack[row]))
 
-    def said_to_others(self, direction: int) -> list[bytes]:
+    def sent_to_others(self, direction: int) -> list[bytes]:
         """First bytes that the end of a direction sent to others, from the same address and port."""
         index, here = self._trace.index, row_at(self._flow.rows, 0)
         near = slice(max(here - _NEAR, 0), here + _NEAR)

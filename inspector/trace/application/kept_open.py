@@ -47,17 +47,17 @@ def _silence(trace: Packets, flow: TcpFlow, server: int) -> tuple[Row, Row | Non
     index, rows = trace.index, flow.rows
     theirs: Bools = flow.directions(rows) == server
     flags = index.tcp_flags[rows]
-    said = np.flatnonzero(theirs & (index.payload_length[rows] > 0))
+    with_payload = np.flatnonzero(theirs & (index.payload_length[rows] > 0))
     closing = np.flatnonzero(flags & (FIN | RST))
-    if not len(said) or (index.status[rows] & CUT).any():
+    if not len(with_payload) or (index.status[rows] & CUT).any():
         return None
     closes = int(closing[0]) if len(closing) else len(rows)
-    if closes < said[-1] or _closes(trace, flow, rows, theirs, closes):
+    if closes < with_payload[-1] or _closes(trace, flow, rows, theirs, closes):
         return None
     mine = np.flatnonzero(~theirs[: closes + 1] & (flags[: closes + 1] & ACK != 0))
     if not len(mine) or not _has_all(trace, flow, server, row_at(rows, int(mine[-1]))):
         return None
-    last = row_at(rows, int(said[-1]))
+    last = row_at(rows, int(with_payload[-1]))
     until = trace.end_ns if closes == len(rows) else int(index.time_ns[rows[closes]])
     ns = until - int(index.time_ns[last])
     if ns < (_OPEN_NS if closes == len(rows) else SLOW_ANSWER_NS):

@@ -217,12 +217,12 @@ class Known:
 
     def _is_all_of_tcp(self, plain: PlainConversations, stream: int) -> bool:
         """Whether all findings about a conversation are certainly TCP's: nothing said is wrong, or late."""
-        said = not self._trace.decoded(stream) and plain.says_nothing_wrong(stream)
-        if not (said or plain.perhaps(stream)):
+        is_faultless = not self._trace.decoded(stream) and plain.nothing_is_wrong(stream)
+        if not (is_faultless or plain.perhaps(stream)):
             return False
         if is_slow_somewhere(self._trace.index, self._flow(stream)):
             return False
-        return said or self.exchanged(stream) is not None
+        return is_faultless or self.exchanged(stream) is not None
 
     def perhaps_with_findings(self, streams: Sequence[int]) -> Iterator[int]:
         """Of some TCP conversations all but those of which it is certain that there is no finding."""

@@ -130,9 +130,9 @@ class PlainConversation:
         """See `Source`."""
         return self._decode().acknowledged_by(row)
 
-    def said_to_others(self, direction: int) -> Sequence[bytes]:
+    def sent_to_others(self, direction: int) -> Sequence[bytes]:
         """See `Source`."""
-        return self._decode().said_to_others(direction)
+        return self._decode().sent_to_others(direction)
 
 
 class LooseConversation(PlainConversation):
@@ -175,11 +175,11 @@ class LooseOne(NamedTuple):
     turns: Turns
 
 
-def _loosely(told: tuple[Packets, Turns] | None) -> LooseOne | None:
+def _loosely(turns_of_it: tuple[Packets, Turns] | None) -> LooseOne | None:
     """What turns are of which something may lack; None: they have to be decoded."""
-    if told is None:
+    if turns_of_it is None:
         return None
-    packets, turns = told
+    packets, turns = turns_of_it
     for protocol, scan in _SCANNED:
         found = scan.loose(turns)
         if found is not None:
@@ -498,7 +498,7 @@ class PlainConversations:
         place = int(self._place[stream])
         return place >= 0 and bool(self._regular.quiet[place]) and self._is_known(place)
 
-    def says_nothing_wrong(self, stream: int) -> bool:
+    def nothing_is_wrong(self, stream: int) -> bool:
         """Whether all findings about a conversation are certainly TCP's."""
         place = int(self._place[stream])
         return place >= 0 and self._is_known(place)

@@ -46,7 +46,7 @@ class Contents:
         self.secrets = KeyLog()
         self.late_secrets = b""              # those that stand behind packets
         self.statistics = Statistics()
-        self.tells_drops = False             # somebody counted what the capture could not keep
+        self.counts_drops = False             # somebody counted what the capture could not keep
         self.watched_ns: tuple[int, int] | None = None    # since when and up to when
         self.cut = 0                         # packets of which the beginning alone was captured
         self.spoilt = 0                      # records of a session that cannot be read
@@ -167,7 +167,7 @@ class Contents:
         self.blocks += 1
         before = self._counted.get(interface, Statistics())
         dropped = statistics.dropped if statistics.dropped is not None else statistics.os_dropped
-        self.tells_drops |= dropped is not None
+        self.counts_drops |= dropped is not None
         freezes = [
             int(text.removeprefix(_FREEZES)) for text in statistics.comments
             if text.startswith(_FREEZES) and text.removeprefix(_FREEZES).isascii()

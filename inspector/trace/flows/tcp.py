@@ -276,7 +276,7 @@ class TcpFlow:
 
     def hangs_on(self, row: Row) -> bool:
         """Whether states that were told hang on when packet `row` arrived."""
-        return row in self._judged.states.telling
+        return row in self._judged.states.decisive
 
     def _note_opening(self, rows: Int64s) -> None:
         """Find the segments of the handshake, and who opened."""

@@ -157,7 +157,7 @@ def icmp_cause(trace: Packets, row: Row) -> Row | None:
     quotes (RFC 792, RFC 4443 section 3); a checksum that was filled in on the way may differ.
     """
     index = trace.index
-    quoted = index.quoted.talking(row)
+    quoted = index.quoted.innermost(row)
     if quoted is None:
         return None
     near = slice(max(0, row - _AROUND), row)

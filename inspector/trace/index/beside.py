@@ -123,7 +123,7 @@ class HeaderTable(HeaderColumns):
         columns = (getattr(self, name)[places].tolist() for name in OtherHeader._fields)
         return [OtherHeader(*values) for values in zip(*columns, strict=True)]
 
-    def talking(self, row: Row) -> OtherHeader | None:
+    def innermost(self, row: Row) -> OtherHeader | None:
         """The innermost header of TCP or UDP in packet `row`."""
         return next((one for one in reversed(self.of(row)) if one.protocol in (TCP, UDP)), None)
 

@@ -106,14 +106,14 @@ class Streams:
             traffic.source, traffic.destination, traffic.sport, traffic.dport, traffic.tcp_flags, traffic.seq,
             traffic.ack, traffic.sized, traffic.row)
         by_pair = pairs.first, pairs.second, self._stream
-        told = self._first_row, self._reopened, self._low_first, self._answered
+        of_stream = self._first_row, self._reopened, self._low_first, self._answered
         bases = self._base, self._known
-        grows = (*by_pair, *told, *(bases if self._reuse else ()))
+        grows = (*by_pair, *of_stream, *(bases if self._reuse else ()))
         while True:
             for one in grows:
                 one.room(count - done)
             first, second, stream = (one.room(0) for one in by_pair)
-            by_stream, numbers = (tuple(one.room(0) for one in some) for some in (told, bases))
+            by_stream, numbers = (tuple(one.room(0) for one in some) for some in (of_stream, bases))
             done, with_pairs, with_streams = compiled.loops.number_streams(
                 done, self._reuse, (len(pairs), len(self)), columns, (first, second, pairs.slots, stream),
                 (pairs.mix,), by_stream, numbers, (found,))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from inspector.model.language import Sentence, marked, said_as, sentence
+from inspector.model.language import Sentence, marked, sentence, sentence_as
 from inspector.model.numbers import FIN, RST, SYN, TCP, UDP, flag_names
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import amount, duration
@@ -104,7 +104,7 @@ def _of_one(trace: Trace, fate: Fate) -> Finding | None:
         waits = sentence("waits on the wire") if fate.fate == "held" else sentence(
             "waited on the wire for {time}, until you let it pass",
             time=duration(fate.time_ns - fate.held_ns))
-        first = said_as(f"{which[0].upper()}{which[1:]}", which.template, which.values)
+        first = sentence_as(f"{which[0].upper()}{which[1:]}", which.template, which.values)
         text = sentence("{which} {waits}; meanwhile {again}.", which=first, waits=waits,
                         again=_again_words(trace, fate.row, meanwhile))
         rows = (fate.row, *meanwhile)
@@ -175,7 +175,7 @@ def _of_many(trace: Trace, place: Place, sender: str, deed: str, kind: str, fate
                 more = sentence("; {count:,} of the {lost:,} that carry something were sent again",
                                 count=count, lost=len(lost))
     form = _ONE if len(rows) == 1 else _SOME
-    what = said_as(deed.replace("they never", "it never") if len(rows) == 1 else deed, deed, {})
+    what = sentence_as(deed.replace("they never", "it never") if len(rows) == 1 else deed, deed, {})
     text = sentence(form, packets=amount(len(rows), "packet"), sender=sentence(sender), deed=what, more=more)
     return _finding(trace, fates[0], text, rows)
 

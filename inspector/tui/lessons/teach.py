@@ -59,7 +59,7 @@ class TeachScreen(LessonScreen):
         self.box = box
         self._polls: dict[int, Poll] = {}      # by the step's place
         self._called: str | None = None        # a number that was called, whose hands are counted next
-        self._told: Ballot | None = None       # what was told last, while its answers can still be noted
+        self._ballot: Ballot | None = None       # what was told last, while its answers can still be noted
         self._tallied: set[str] = set()        # votes whose counts are kept
 
     def on_mount(self) -> None:
@@ -169,9 +169,9 @@ class TeachScreen(LessonScreen):
     def happened(self) -> None:
         poll = self.poll
         if poll is not None:
-            poll.tell()
+            poll.reveal()
             self._publish()
-            self._told = poll.ballot(self.player, self.language)
+            self._ballot = poll.ballot(self.player, self.language)
             self._note_votes(left=True)
             self._keep_tally(poll)
         super().happened()
@@ -181,11 +181,11 @@ class TeachScreen(LessonScreen):
 
         Who is there notes them by themselves when they are told; who loaded the page again forgot them.
         """
-        if self._told is not None and self.box.takes_votes:
-            for seat, said in self.box.counted(self._told, left=left).items():
-                note_vote(self._told, said, self.box.results_of(seat))
+        if self._ballot is not None and self.box.takes_votes:
+            for seat, answers in self.box.counted(self._ballot, left=left).items():
+                note_vote(self._ballot, answers, self.box.results_of(seat))
         if not left:
-            self._told = None
+            self._ballot = None
 
     def _keep_tally(self, poll: Poll) -> None:
         """Keep what was counted, once."""

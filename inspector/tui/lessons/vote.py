@@ -92,14 +92,14 @@ class VoteScreen(BaseScreen):
             return
         pages, number = self.query_one(PageList), self.query_one(NumberInput)
         width = pages.line_width
-        said = None if ballot is None else self.seat.said(ballot)
-        state = (ballot, said, width)
+        choice = None if ballot is None else self.seat.choice(ballot)
+        state = (ballot, choice, width)
         if state == self._drawn or width < 12:
             return
         before, self._drawn = self._drawn, state
         same = isinstance(before, tuple) and before[0] is not None and ballot is not None and (
             before[0].id == ballot.id)
-        pages.show_page(vote_page(ballot, said, self.language, width), pages.option if same else said)
+        pages.show_page(vote_page(ballot, choice, self.language, width), pages.option if same else choice)
         if not same:
             pages.scroll_to(y=0, animate=False)
         self.query_one(Head).again()

@@ -41,7 +41,7 @@ class TraceFeed:
         self._next: asyncio.TimerHandle | None = None
         self.loading = True      # what stood there at first is not read to its end yet
         self._announced = False       # the screen was told and has not drawn yet
-        self._untold = False          # something was read since it was told
+        self._unannounced = False          # something was read since it was told
         self._last = 0.0         # when it was told
         self._drawing = 0.0      # seconds that the drawing took then
 
@@ -109,7 +109,7 @@ class TraceFeed:
         try:
             while self._loop.time() - start < WORK_SECONDS and unread:
                 unread = self.trace.refresh(SLICE)
-                self._untold = self._untold or unread
+                self._unannounced = self._unannounced or unread
         except TraceError as error:
             self.stop()
             self._on_broken(str(error))
@@ -117,7 +117,7 @@ class TraceFeed:
         ready, self.loading = self.loading and not unread, self.loading and unread
         pause = 0.0 if not unread else max(LOADING_PAUSE if self.loading else BEHIND_PAUSE,
                                            min(self._drawing / DRAWING_SHARE, LONGEST_PAUSE))
-        if ready or (self._untold and start - self._last >= pause):
-            self._announced, self._untold, self._last = True, False, start
+        if ready or (self._unannounced and start - self._last >= pause):
+            self._announced, self._unannounced, self._last = True, False, start
             self._on_grew()
         self._later(REST_SECONDS if unread else POLL)

@@ -292,7 +292,7 @@ class TraceScreen(BaseScreen, SessionControl):
             progress = trace.progress if loading and trace is not None else 1.0
             path = self._path
             name = "" if path is None else tr("a stream") if is_nameless(path) else escaped(path.name, 40)
-            counted = dropped if trace is None or trace.tells_drops else None
+            counted = dropped if trace is None or trace.counts_drops else None
             facts = TitleFacts(name, "", "", life, packets, counted, loss_word(trace), progress,
                                cut=cut, behind=behind)
         else:

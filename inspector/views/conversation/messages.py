@@ -11,7 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING, Any
 
-from inspector.model.language import marked, said, tr
+from inspector.model.language import marked, tr, translated
 from inspector.model.packets import Row
 from inspector.model.units import amount, duration
 from inspector.protocols.api import Colour, Decoder, MessageIndex, MessageNumber, Protocol, message_numbers
@@ -265,13 +265,13 @@ class MessageList:
         number, at = self._place(index)
         decoder, own = self._of(number)
         if at is not None:
-            return said(decoder.part_line(decoder.records[decoder.records_of(own)[at]]))
+            return translated(decoder.part_line(decoder.records[decoder.records_of(own)[at]]))
         shown = decoder.shown(own, COPIED)
         try:
             body = shown.body.hex(" ") if shown.binary else shown.body.decode("utf-8")
         except UnicodeDecodeError:
             body = shown.body.hex(" ")
-        return "\n".join([*map(said, shown.head), *([body] if body else [])])
+        return "\n".join([*map(translated, shown.head), *([body] if body else [])])
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
@@ -325,14 +325,14 @@ class MessageList:
             Span(fit(seconds_text(time - base), _TIME, align="right"), "dim"),
             Span(fit(f"{one.size:,}", _SIZE + 2, align="right"), "number"),
             Span(self._wait_text(number)),
-            Span("  " + fit(said(one.kind), _KIND), self._colour(decoder)),
+            Span("  " + fit(translated(one.kind), _KIND), self._colour(decoder)),
         ]
         own_marks = one.marks if self.decoded == 1.0 else tuple(
             marked("not all decoded") if mark == "unfinished" else mark for mark in one.marks)
         marks = [*(["!"] if one.troubled else []), *map(tr, own_marks), *self._missing(number)]
         if marks:
             spans.append(Span("  " + " ".join(marks), "warning" if one.troubled else "dim"))
-        spans.append(Span("  " + said(one.text), side))
+        spans.append(Span("  " + translated(one.text), side))
         return _cut(spans, width)
 
     def _missing(self, number: MessageNumber) -> list[str]:
@@ -352,7 +352,7 @@ class MessageList:
 
     def _part_line(self, number: MessageNumber, at: int, width: int) -> Line:
         decoder, own = self._of(number)
-        text = said(decoder.part_line(decoder.records[decoder.records_of(own)[at]]))
+        text = translated(decoder.part_line(decoder.records[decoder.records_of(own)[at]]))
         style: Style = "warning" if "  ! " in text else "dim"
         return (Span(fit(" " * (self._digits + 3) + text, width), style),)
 

@@ -209,8 +209,9 @@ def _options(document: Document, trace: Trace, flow: TcpFlow, row: Row) -> None:
         document.fact(tr("timestamps"), str(options.timestamp), note, row=row)
     for option in options.options:
         if option.kind == _FAST_OPEN:
-            told, note = option.data.hex() or tr("asked for"), tr("to send data with the next SYN (RFC 7413)")
-            document.fact(tr("Fast Open cookie"), told, note, row=row)
+            value = option.data.hex() or tr("asked for")
+            document.fact(tr("Fast Open cookie"), value, tr("to send data with the next SYN (RFC 7413)"),
+                          row=row)
     if options.broken:
         document.fact(tr("broken option"), escaped(options.broken, 200), style="error", row=row)
 
@@ -280,8 +281,8 @@ def _describe_udp(document: Document, trace: Trace, conversation: Conversation) 
     if len(rows):
         first = row_at(rows, 0)
         size = int(trace.index.payload_length[first])
-        told = tr("packet {number}, {size}", number=packet_number(first), size=amount(size, "byte"))
-        document.fact(tr("first datagram"), told, row=first)
+        value = tr("packet {number}, {size}", number=packet_number(first), size=amount(size, "byte"))
+        document.fact(tr("first datagram"), value, row=first)
         document.fact(tr("datagrams"), str(len(rows)))
     errors = quoting_rows(trace, conversation)
     if len(errors):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.model.language import said, tr
+from inspector.model.language import tr, translated
 from inspector.model.packets import Row, packet_number
 from inspector.protocols.http.upgrade import GUID, Check, Upgrade
 from inspector.views.line.document import Document
@@ -46,9 +46,9 @@ def describe_upgrade(document: Document, upgrade: Upgrade, application: Applicat
 
 def _checks(document: Document, checks: list[Check], row: Row | None) -> None:
     for check in checks:
-        actual = tr("missing") if check.actual is None else escaped(said(check.actual), 200)
-        note = "" if check.ok else tr("should be {what}", what=escaped(said(check.expected), 200))
-        document.fact(escaped(said(check.name), 60), f"{actual}  {'✓' if check.ok else '✗'}", note,
+        actual = tr("missing") if check.actual is None else escaped(translated(check.actual), 200)
+        note = "" if check.ok else tr("should be {what}", what=escaped(translated(check.expected), 200))
+        document.fact(escaped(translated(check.name), 60), f"{actual}  {'✓' if check.ok else '✗'}", note,
                       "value" if check.ok else "error", row)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.model.language import said, tr
+from inspector.model.language import tr, translated
 from inspector.model.packets import Row
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import packet_info, protocol_name
@@ -22,7 +22,7 @@ def packet_text(trace: Trace, row: Row) -> str:
     """`5  0.001250  127.0.0.1:8765 → 127.0.0.1:36330  TCP  66 bytes  8765 → 36330 [ACK] …`."""
     one, fact = packet_row(trace, row), facts(trace, row)
     parts = (str(one.number), one.time, f"{one.source} → {one.destination}", protocol_name(trace, fact),
-             tr("{size} bytes", size=one.length), said(packet_info(trace, fact, preview=_PREVIEW)))
+             tr("{size} bytes", size=one.length), translated(packet_info(trace, fact, preview=_PREVIEW)))
     return "  ".join(parts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspector.model.language import said, tr
+from inspector.model.language import tr, translated
 from inspector.wire.dissection.field import Field
 
 
@@ -13,4 +13,4 @@ def label_of(field: Field) -> str:
 
 def value_of(field: Field) -> str:
     """Its value: words of ours in that language, what came over the wire as it is."""
-    return said(field.value)
+    return translated(field.value)

@@ -113,8 +113,8 @@ def _parts(field: _Bits, number: int) -> Iterator[tuple[int, Box]]:
              for row in range(first, last + 1)]  # fmt: skip
     size = ""
     if len(spans) > _WHOLE_ROWS:
-        told = tr("{size} bytes", size=(field.stop - field.start) // 8)
-        spans, size = [spans[0], spans[-1]], f"  ({told})"
+        in_bytes = tr("{size} bytes", size=(field.stop - field.start) // 8)
+        spans, size = [spans[0], spans[-1]], f"  ({in_bytes})"
         size = "" if field.value.endswith(tr("bytes")) else size
     # The first part says what it is where that fits, as in RFC 6455 §5.2, else the widest.
     wide = max(stop - start for _, start, stop in spans)

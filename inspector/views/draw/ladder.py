@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from inspector.model.language import said
+from inspector.model.language import translated
 from inspector.model.packets import packet_number, row_at
 from inspector.model.units import duration
 from inspector.trace.packet.facts import facts
@@ -54,7 +54,7 @@ def _steps(trace: Trace, ladder: Ladder) -> Iterator[str]:
         if place.packet is not None:
             row = row_at(ladder.side.rows, place.packet)
             arrow = "L->>R" if ladder.side.direction(place.packet) == LEFT else "R->>L"
-            info = _safe(said(packet_info(trace, facts(trace, row), brief=True)))
+            info = _safe(translated(packet_info(trace, facts(trace, row), brief=True)))
             yield f"    {arrow}: {packet_number(row)} {info}"
 
 

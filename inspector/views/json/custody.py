@@ -23,8 +23,8 @@ from inspector.views.session.custody import (
     Known,
     OnTheWire,
     custody,
+    custody_of,
     custody_sentences,
-    told,
 )
 from inspector.wire.arrays import Int64s
 
@@ -109,7 +109,7 @@ class _Custodies:
             ends, _pair(found.opened, place), _pair(found.sent, place), _pair(found.acknowledged, place),
             (0, 0), int(found.last_ns[place]), self._is_closed(stream, place, until),
         )
-        return told(wire, self.known, self.known.moment(self.trace, until))
+        return custody_of(wire, self.known, self.known.moment(self.trace, until))
 
     def _is_closed(self, stream: int, place: int, until: Row | None) -> bool:
         """Whether both ends are closed then; one conversation of each pattern says so for all."""

@@ -42,7 +42,7 @@ def har(trace: Trace, rows: Int64s | None = None) -> Iterator[Object]:
     yield {"log": {"version": "1.2", "creator": creator, "entries": entries}}
 
 
-class _Said(NamedTuple):
+class _Sent(NamedTuple):
     """A request or an answer, whichever version said it."""
 
     rows: tuple[Row, ...]
@@ -77,39 +77,39 @@ def _of_stream(trace: Trace, stream: int, chosen: frozenset[int] | None) -> Iter
                 yield _entry(trace, (str(stream), server[0]), asked, answered, frames)
 
 
-def _of_http(decoder: HttpDecoder, scheme: str) -> Iterator[tuple[int, _Said, _Said | None]]:
+def _of_http(decoder: HttpDecoder, scheme: str) -> Iterator[tuple[int, _Sent, _Sent | None]]:
     for message in decoder.records:
         if message.is_request:
             answer = None if message.partner is None else decoder.records[message.partner]
-            said = None if answer is None else _said(decoder, answer, scheme)
-            yield message.direction, _said(decoder, message, scheme), said
+            sent = None if answer is None else _sent(decoder, answer, scheme)
+            yield message.direction, _sent(decoder, message, scheme), sent
 
 
-def _said(decoder: HttpDecoder, message: HttpMessage, scheme: str) -> _Said:
+def _sent(decoder: HttpDecoder, message: HttpMessage, scheme: str) -> _Sent:
     headers = tuple((head_text(one.name), head_text(one.value))
                     for one in (*message.headers, *message.trailers))
     body = decoder.decoded_body(message).data if message.body_length else b""
     host, target = message.first("host"), head_text(message.target)
     url = target if "://" in target or host is None else f"{scheme}://{head_text(host.value)}{target}"
-    return _Said(
+    return _Sent(
         tuple(decoder.rows_of(message)), message.version, headers,
         (message.body_start - message.start, message.body_length), body, head_text(message.method), url,
         message.status or 0, head_text(message.reason),
     )
 
 
-def _of_http2(decoder: Http2Decoder, scheme: str) -> Iterator[tuple[int, _Said, _Said | None]]:
+def _of_http2(decoder: Http2Decoder, scheme: str) -> Iterator[tuple[int, _Sent, _Sent | None]]:
     for number in map(MessageIndex, range(decoder.count)):
-        asked = _said2(decoder, number, scheme)
+        asked = _sent2(decoder, number, scheme)
         if asked is None or not asked.method:
             continue
         first = decoder.records_of(number)[0]
         partner = decoder.partner(first)
-        answered = None if partner is None else _said2(decoder, decoder.message_of(partner), scheme)
+        answered = None if partner is None else _sent2(decoder, decoder.message_of(partner), scheme)
         yield decoder.records[first].direction, asked, answered
 
 
-def _said2(decoder: Http2Decoder, number: MessageIndex, scheme: str) -> _Said | None:
+def _sent2(decoder: Http2Decoder, number: MessageIndex, scheme: str) -> _Sent | None:
     """A message of HTTP/2 by its headers; None where it has none: frames that serve the connection."""
     frames = [decoder.records[position] for position in decoder.records_of(number)]
     found = [(head_text(one.name.decode("latin-1")), head_text(one.value.decode("latin-1")))
@@ -124,7 +124,7 @@ def _said2(decoder: Http2Decoder, number: MessageIndex, scheme: str) -> _Said | 
     body = decode_content(data, words, LONGEST).data if words and data else data
     host = pseudo.get(":authority") or next((value for name, value in headers if name == "host"), "")
     status = pseudo.get(":status", "")
-    return _Said(
+    return _Sent(
         tuple(sorted({row for frame in frames for row in decoder.rows_of(frame)})), "HTTP/2", headers,
         (-1, len(data)), body, pseudo.get(":method", ""),
         f"{pseudo.get(':scheme', scheme)}://{host}{pseudo.get(':path', '')}",
@@ -132,7 +132,7 @@ def _said2(decoder: Http2Decoder, number: MessageIndex, scheme: str) -> _Said | 
     )
 
 
-def _entry(trace: Trace, where: tuple[str, str], request: _Said, answer: _Said | None,
+def _entry(trace: Trace, where: tuple[str, str], request: _Sent, answer: _Sent | None,
            frames: WebSocketDecoder | None) -> Object:
     """An exchange; `where`: the connection, and the server's address."""
     asked, answered = _span(trace, request.rows), None if answer is None else _span(trace, answer.rows)
@@ -165,43 +165,43 @@ def _ms(nanoseconds: int) -> float:
     return round(nanoseconds / 1e6, 6)
 
 
-def _request(said: _Said) -> Object:
-    found = _common(said) | {
-        "method": said.method, "url": said.url,
-        "queryString": [{"name": name, "value": value} for name, value in _query(said.url)],
-        "cookies": list(_cookies(said)),
+def _request(sent: _Sent) -> Object:
+    found = _common(sent) | {
+        "method": sent.method, "url": sent.url,
+        "queryString": [{"name": name, "value": value} for name, value in _query(sent.url)],
+        "cookies": list(_cookies(sent)),
     }
-    if said.sizes[1]:
-        found["postData"] = {"mimeType": said.first("content-type"), **_text(said.body)}
+    if sent.sizes[1]:
+        found["postData"] = {"mimeType": sent.first("content-type"), **_text(sent.body)}
     return found
 
 
-def _cookies(said: _Said) -> Iterator[Object]:
+def _cookies(sent: _Sent) -> Iterator[Object]:
     """What the client gives back (RFC 6265 §4.2.1)."""
-    for name, value in said.headers:
+    for name, value in sent.headers:
         for pair in value.split(";") if name.lower() == "cookie" else ():
             key, _, content = pair.strip().partition("=")
             if key:
                 yield {"name": key, "value": content}
 
 
-def _set_cookies(said: _Said) -> Iterator[Object]:
+def _set_cookies(sent: _Sent) -> Iterator[Object]:
     """What the server gives to be kept, with its attributes (RFC 6265 §4.1.1)."""
-    for name, value in said.headers:
+    for name, value in sent.headers:
         if name.lower() != "set-cookie":
             continue
         pair, *attributes = [one.strip() for one in value.split(";")]
         key, _, content = pair.partition("=")
         found: Object = {"name": key, "value": content}
         for one in attributes:
-            attribute, _, told = one.partition("=")
+            attribute, _, setting = one.partition("=")
             word = attribute.lower()
             if word in ("path", "domain"):
-                found[word] = told
+                found[word] = setting
             elif word in ("httponly", "secure"):
                 found["httpOnly" if word == "httponly" else word] = True
             elif word == "samesite":
-                found["sameSite"] = told
+                found["sameSite"] = setting
         yield found
 
 
@@ -212,23 +212,23 @@ def _query(url: str) -> list[tuple[str, str]]:
         return []
 
 
-def _response(said: _Said | None) -> Object:
+def _response(sent: _Sent | None) -> Object:
     """The answer; status 0 where none was captured, as browsers write a request that failed."""
-    if said is None:
+    if sent is None:
         nothing: Object = {"status": 0, "statusText": "", "httpVersion": "", "headers": [], "cookies": []}
         content = {"size": 0, "mimeType": ""}
         return nothing | {"content": content, "redirectURL": "", "headersSize": -1, "bodySize": -1}
-    shown = {"size": len(said.body), "mimeType": said.first("content-type"), **_text(said.body)}
-    return _common(said) | {
-        "status": said.status, "statusText": said.reason, "content": shown,
-        "redirectURL": said.first("location"), "cookies": list(_set_cookies(said)),
+    shown = {"size": len(sent.body), "mimeType": sent.first("content-type"), **_text(sent.body)}
+    return _common(sent) | {
+        "status": sent.status, "statusText": sent.reason, "content": shown,
+        "redirectURL": sent.first("location"), "cookies": list(_set_cookies(sent)),
     }
 
 
-def _common(said: _Said) -> Object:
-    headers = [{"name": name, "value": value} for name, value in said.headers]
-    return {"httpVersion": said.version, "headers": headers, "headersSize": said.sizes[0],
-            "bodySize": said.sizes[1]}
+def _common(sent: _Sent) -> Object:
+    headers = [{"name": name, "value": value} for name, value in sent.headers]
+    return {"httpVersion": sent.version, "headers": headers, "headersSize": sent.sizes[0],
+            "bodySize": sent.sizes[1]}
 
 
 def _text(body: bytes) -> Object:

@@ -111,7 +111,7 @@ def _udp(trace: Trace, row: Row, frame: HeaderBytes) -> dict[str, Any]:
 
 def _quoted(trace: Trace, row: Row) -> dict[str, Any]:
     """The conversation and ports of the datagram that an ICMP error quotes."""
-    quoted = trace.index.quoted.talking(row)
+    quoted = trace.index.quoted.innermost(row)
     return _ports_of(quoted) if quoted is not None else {}
 
 

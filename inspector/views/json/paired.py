@@ -221,8 +221,8 @@ class _Waiting:
         texts = self._texts_of([heads[turn] for turn in turns.tolist()])
         for place in np.flatnonzero(partly[turns]).tolist():
             lacks = int(missing[turns[place]])
-            told = f', "bytes_missing": {lacks}' if lacks else ""
-            texts[place] = f', "incomplete": true{told}{texts[place]}'
+            lack = f', "bytes_missing": {lacks}' if lacks else ""
+            texts[place] = f', "incomplete": true{lack}{texts[place]}'
         self._parts.append(_Records(
             rows[begins][turns], np.maximum.reduceat(rows, begins)[turns],
             np.repeat(np.array(streams, np.int64), counts)[turns], number[turns], partner[turns],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.model.language import said, tr
+from inspector.model.language import tr, translated
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, flag_names
 from inspector.model.units import duration
 from inspector.trace.flows.fragments import lost_after
@@ -169,12 +169,12 @@ def _label(trace: Trace, fact: Facts) -> Label:
     if fact.protocol == TCP and fact.stream >= 0:
         return _tcp_label(trace, fact)
     if fact.protocol == UDP and fact.stream >= 0:
-        text = said(fact.application) or payload_preview(trace, fact.row, _PREVIEW)
+        text = translated(fact.application) or payload_preview(trace, fact.row, _PREVIEW)
         name = protocol_name(trace, fact)
         mark = "" if lost_after(trace, fact.row) is None else f"[{tr(LOST_FRAGMENTS)}]"
         return Label(mark, f"{name} {text}" if text else name, (("l", f"len {fact.length}"),))
     name = protocol_name(trace, fact)
-    text = said(packet_info(trace, fact._replace(fate=None)))
+    text = translated(packet_info(trace, fact._replace(fate=None)))
     if fact.protocol in (ICMP, ICMPV6):
         plain = text.replace("（", "(").replace("）", ")")
         inner = plain.partition("(")[2][:-1] if plain.endswith(")") else ""
@@ -201,8 +201,8 @@ def _tcp_label(trace: Trace, fact: Facts) -> Label:
     # From send() to the peer's kernel.
     kernel = "" if delay is None else tr("kernel {time}", time=duration(delay))
     if fact.application:
-        told = said(fact.application)
-        main = f"{flags}  {told}" if fact.flags & (FIN | RST) else told
+        message = translated(fact.application)
+        main = f"{flags}  {message}" if fact.flags & (FIN | RST) else message
         short = main.replace("Switching Protocols", "Switching")
         return Label(marks, main, _present(("k", kernel), seq, ack, size), "klsa", short)
     preview = payload_preview(trace, fact.row, _PREVIEW)

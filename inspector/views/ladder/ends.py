@@ -73,7 +73,7 @@ def conversation_ends(trace: Trace, conversation: Conversation, sockets: SocketT
 
 def quoted(trace: Trace, row: Row) -> tuple[int, str, str] | None:
     """Protocol, sender and receiver of the packet that an ICMP error quotes (RFC 792, RFC 4443)."""
-    header = trace.index.quoted.talking(row)
+    header = trace.index.quoted.innermost(row)
     if header is None:
         return None
     address = trace.index.address

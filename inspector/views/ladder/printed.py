@@ -79,7 +79,7 @@ class LadderText:
         if calls:                      # without any, nobody looked at them
             parts.append(tr("{count} system calls", count=calls))
         parts[-1] += took
-        if trace.tells_drops:
+        if trace.counts_drops:
             parts.append(f"{trace.statistics.dropped} {tr(loss_word(trace))}")
         return "  ".join([*parts, tr("{count:,} cut short", count=trace.cut)] if trace.cut else parts)
 

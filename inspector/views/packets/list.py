@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
-from inspector.model.language import marked, said, tr
+from inspector.model.language import marked, tr, translated
 from inspector.model.numbers import FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
 from inspector.model.packets import PacketNumber, Row, packet_number, row_at
 from inspector.protocols import by_name
@@ -71,8 +71,8 @@ def packet_row(trace: Trace, row: Row, *, time_format: TimeFormat = "relative",
         destination=destination,
         protocol=protocol_name(trace, fact),
         length=int(trace.index.length[row]),
-        info=said(packet_info(trace, fact)),
-        brief=said(packet_info(trace, fact, brief=True)),
+        info=translated(packet_info(trace, fact)),
+        brief=translated(packet_info(trace, fact, brief=True)),
         style=packet_style(fact),
         note=MARKED if trace.comments.is_marked(row) else COMMENTED if trace.comments.of(row) else "",
     )

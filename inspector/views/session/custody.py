@@ -177,10 +177,10 @@ def custody(
     """
     known = known or Known(trace)
     times = known.moment(trace, until) if time_ns is None else (time_ns, time_ns)
-    return told(of_flow(trace, trace.flow(stream), until, times[0]), known, times)
+    return custody_of(of_flow(trace, trace.flow(stream), until, times[0]), known, times)
 
 
-def told(wire: OnTheWire, known: Known, times: tuple[int, int]) -> tuple[Custody, Custody]:
+def custody_of(wire: OnTheWire, known: Known, times: tuple[int, int]) -> tuple[Custody, Custody]:
     """The same where it is known what packets tell. `times`: see `Known.moment`."""
     moment, until = times
     addresses = wire.addresses

@@ -253,8 +253,8 @@ class SocketLines:
             return tr("All sockets of which the kernel told are gone. Choose a packet: those of its time are "
                       "shown.")
         index, here = trace.index, packet_number(self.row)
-        told = [one.time_ns for one in (*trace.kernel, *trace.kernel_udp) if one.state != "gone"]
-        first = int(index.time_ns.searchsorted(min(told))) if told else index.count
+        times = [one.time_ns for one in (*trace.kernel, *trace.kernel_udp) if one.state != "gone"]
+        first = int(index.time_ns.searchsorted(min(times))) if times else index.count
         if self.row < first < index.count:
             return tr("At packet {number} the kernel had told of no socket yet: it did before packet "
                       "{first}.",

@@ -20,7 +20,7 @@ from scapy.layers.l2 import ARP, CookedLinux, CookedLinuxV2, Ether  # noqa: F401
 from scapy.packet import NoPayload, Packet, Raw
 
 from inspector.model import numbers
-from inspector.model.language import Sentence, said_as, sentence
+from inspector.model.language import Sentence, sentence, sentence_as
 from inspector.model.numbers import (
     LINK_ETHERNET,
     LINK_IPV4,
@@ -227,8 +227,8 @@ def _flags(name: str, label: str, scapy_field: Any, value: int, start: int, stop
         children.append(Field(child, text, word, byte, byte + 1, at % 8, at % 8 + 1))
         if is_set:
             words.append(text.split(" ", 1)[0])
-    said = ", ".join(reversed(words))
-    shown = f"0x{value:03x}  ({said})" if said else sentence("0x{value:03x}  (none)", value=value)
+    flags = ", ".join(reversed(words))
+    shown = f"0x{value:03x}  ({flags})" if flags else sentence("0x{value:03x}  (none)", value=value)
     return Field(name, label, shown, start, stop, bit, bit + size, tuple(children))
 
 
@@ -308,7 +308,8 @@ def _beside(value: str, note: str) -> Sentence:
 
 def _payload(data: bytes, start: int, name: str = "data", label: str = "Payload") -> Field:
     data = bytes(data) if isinstance(data, bytes | bytearray) else b""
-    size = said_as(f"{len(data)} byte{'' if len(data) == 1 else 's'}", "{size} bytes", {"size": len(data)})
+    size = sentence_as(f"{len(data)} byte{'' if len(data) == 1 else 's'}", "{size} bytes",
+                       {"size": len(data)})
     value = sentence("{size}  {text}", size=size, text=bytes_text(data) if data else "")
     return Field(name, label, value, start, start + len(data))
 

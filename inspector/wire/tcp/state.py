@@ -111,7 +111,7 @@ class TcpStates:
         self._last = 0                   # the moment of the last packet
         self._under_way: list[_UnderWay] = []        # by when they arrive
         self._came: list[tuple[int, int]] = []       # moments, and times, at which some arrived
-        self.telling: set[Row] = set()   # packets by whose arrival their receiver's state may change
+        self.decisive: set[Row] = set()   # packets by whose arrival their receiver's state may change
         self._moments: tuple[list[int], list[int]] = ([], [])
         self._names: tuple[list[str], list[str]] = ([], [])
         self._frozen = (0, 0)            # log entries of an earlier connection on the same ports
@@ -185,7 +185,7 @@ class TcpStates:
         if flags & SYN and (arrived_ns is None or arrived_ns > sent_ns):
             receiver.awaits_syn = True
         if _brings(flags, ack, receiver):
-            self.telling.add(row)
+            self.decisive.add(row)
         if arrived_ns is not None and arrived_ns > sent_ns:
             insort(self._under_way, _UnderWay(arrived_ns, moment, other, flags, seq, ack))
             self._changed = True

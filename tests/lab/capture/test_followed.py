@@ -298,9 +298,9 @@ def test_packets_wait_for_the_look_after_them() -> None:
     source = Given(batch)
     narrowed = Narrowed(source, ports)
     assert (len(narrowed.read().times), source.released) == (0, 1)
-    ports.tell(15, frozenset({81}))
+    ports.add(15, frozenset({81}))
     assert len(narrowed.read().times) == 0                 # the last one came after that look
-    ports.tell(21, frozenset())
+    ports.add(21, frozenset())
     found = narrowed.read()
     assert found.times.tolist() == [20]                    # its port is closed by now, and was one
     assert len(blocks[1]) == found.vectors[0, 1]

@@ -107,7 +107,7 @@ class Heard:
     def acknowledged_by(self, row: Row) -> int:
         return self._acknowledged[row]
 
-    def said_to_others(self, direction: int) -> tuple[bytes, ...]:
+    def sent_to_others(self, direction: int) -> tuple[bytes, ...]:
         return ()
 
 

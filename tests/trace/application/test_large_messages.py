@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inspector.cli.exports import export_of
-from inspector.model.language import said
+from inspector.model.language import translated
 from inspector.model.packets import Row
 from inspector.protocols.websocket.frame import TEXT, encode
 from inspector.trace.filter.filter import Filter
@@ -232,9 +232,9 @@ def test_a_packet_of_a_large_message_shows_what_lies_in_it_and_how_much_lies_els
         array = next(one for one in field.children if one.name == "resp.array")
         *shown, more = array.children
         here = [one for one in shown if one.start < one.stop]
-        assert [said(one.value).partition("  ")[0] for one in here] == [
+        assert [translated(one.value).partition("  ")[0] for one in here] == [
             f"(integer) {number:03d}" for number in range(54, 60)]
         for number, one in enumerate(shown[:16]):
             first = 5 + (6 + 6 * number) // 33
-            assert said(one.value).startswith(f"(integer) {number:03d}  (begins in packet {first}")
+            assert translated(one.value).startswith(f"(integer) {number:03d}  (begins in packet {first}")
         assert more.value == "and 178 more in other packets, not shown" and len(shown) == 16 + 6

@@ -118,8 +118,8 @@ class Wire:
     def unmet(self) -> list[str]:
         """A sentence for each rule that nothing has been done by."""
         sentences = []
-        told = zip(self._wiring.rules, self._rules, self._counts, self._met, strict=True)
-        for text, rule, count, met in told:
+        counters = zip(self._wiring.rules, self._rules, self._counts, self._met, strict=True)
+        for text, rule, count, met in counters:
             if not met:
                 such = f"{count or 'no'} such packet{'s' if count > 1 else ''} came"
                 sentences.append(f"No packet was {_DONE[rule.act][1]} by the rule {text}: {such}.")
@@ -229,8 +229,8 @@ class Wire:
 
     def _report_fate(self, fate: Fate, word: str, packet: Packet, by: str) -> None:
         whose = f"A packet of the {packet.sender}"
-        told = {"held": "waits on the wire", "under way": "is on its way", "arrived": "arrived"}
-        text = f"{whose} {told[fate]}." if fate in told else f"{whose} was {word}{_BY.get(by, '')}."
+        words = {"held": "waits on the wire", "under way": "is on its way", "arrived": "arrived"}
+        text = f"{whose} {words[fate]}." if fate in words else f"{whose} was {word}{_BY.get(by, '')}."
         sum_of_bytes = f"{zlib.crc32(packet.frame):08x}"
         number = str(packet.number)
         self._report(text, packet=number, sum=sum_of_bytes, fate=fate, by=by, sender=packet.sender)

@@ -83,9 +83,9 @@ class ClientExchange(Exchange):
             headers.append(("Content-Length", str(len(body))))
         if not self.spec.keep_alive and "connection" not in named:
             headers.append(("Connection", "close"))
-        said = [(name.encode(), value.encode()) for name, value in headers]
+        encoded = [(name.encode(), value.encode()) for name, value in headers]
         try:
-            head = h11.Request(method=request.method, target=request.target, headers=said)
+            head = h11.Request(method=request.method, target=request.target, headers=encoded)
             events: list[h11.Event] = [head]
             events += [h11.Data(chunk) for chunk in (in_chunks(body) if chunked else (body,))] if body else []
             events.append(h11.EndOfMessage())

@@ -119,7 +119,7 @@ class PartlySpoken:
         for number, (start, stop) in enumerate(pairwise(bounds)):
             part = slice(start, stop)
             packets = Packets(rows[part], back[part], lengths[part], captured[part], rows)
-            found.append(_told(packets, pieces[part], known[number]))
+            found.append(_turns_of(packets, pieces[part], known[number]))
         return found
 
     def _acknowledged(self, rows: Int64s, back: Bools, owner: Int64s, count: int) -> list[tuple[int, int]]:
@@ -135,7 +135,7 @@ class PartlySpoken:
         return [(int(a), int(b)) for a, b in np.where(known, found, -1).reshape(-1, 2)]
 
 
-def _told(packets: Packets, pieces: list[bytes], known: tuple[int, int]) -> tuple[Packets, Turns] | None:
+def _turns_of(packets: Packets, pieces: list[bytes], known: tuple[int, int]) -> tuple[Packets, Turns] | None:
     """The turns of one conversation."""
     rows, back, lengths, captured, _ = packets
     if not len(rows) or back[0] or not captured.all() or any(
@@ -151,9 +151,9 @@ def _told(packets: Packets, pieces: list[bytes], known: tuple[int, int]) -> tupl
         captured, begins = captured[:reached], begins[:reached]
         lengths = np.append(lengths[:-1], captured[-1])
     bounds = np.append(np.flatnonzero(begins), len(rows))
-    told = Packets(rows, back, lengths, captured, bounds)
+    there_packets = Packets(rows, back, lengths, captured, bounds)
     if len(bounds) == len(rows) + 1:
-        return told, Turns(pieces[: len(rows)], lengths.tolist(), None)
+        return there_packets, Turns(pieces[: len(rows)], lengths.tolist(), None)
     whole = captured == lengths
     cut = np.append(np.flatnonzero(~whole), len(rows)).tolist()
     sent = []
@@ -161,7 +161,7 @@ def _told(packets: Packets, pieces: list[bytes], known: tuple[int, int]) -> tupl
         there = min(cut[bisect_right(cut, start - 1)] + 1, stop)      # packets up to the first that is cut
         sent.append(pieces[start] if there == start + 1 else b"".join(pieces[start:there]))
     sizes = np.add.reduceat(lengths, bounds[:-1]).tolist()
-    return told, Turns(sent, sizes, partial(_later, pieces, bounds, whole))
+    return there_packets, Turns(sent, sizes, partial(_later, pieces, bounds, whole))
 
 
 def _later(pieces: list[bytes], bounds: Int64s, whole: Bools, number: int) -> list[bytes] | None:

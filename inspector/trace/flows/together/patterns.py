@@ -100,9 +100,9 @@ def quiet_ones(index: Index, columns: TcpColumns) -> Bools:
 def _late_answers(index: Index, columns: TcpColumns) -> Bools:
     """Which packets of b begin an answer that a had to wait for."""
     found = np.zeros(len(columns.flags), np.bool_)
-    said = np.flatnonzero(columns.length > 0)
-    waited = np.diff(index.time_ns[columns.rows[said]].astype("i8")) >= SLOW_ANSWER_NS
-    late, before = said[1:][waited], said[:-1][waited]
+    with_payload = np.flatnonzero(columns.length > 0)
+    waited = np.diff(index.time_ns[columns.rows[with_payload]].astype("i8")) >= SLOW_ANSWER_NS
+    late, before = with_payload[1:][waited], with_payload[:-1][waited]
     same = columns.group[late] == columns.group[before]
     found[late[same & columns.reverse[late] & ~columns.reverse[before]]] = True
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inspector.model.language import said, tr
+from inspector.model.language import tr, translated
 from inspector.protocols.api import MessageIndex, message_number
 from inspector.views.conversation.turns import turn, turn_count
 from inspector.wire.text import escaped
@@ -73,7 +73,7 @@ def unit_lines(application: Application, layer: int, index: MessageIndex, wrap: 
 
 
 def _shown_lines(shown: Shown, wrap: int) -> list[str]:
-    head = list(map(said, shown.head))
+    head = list(map(translated, shown.head))
     if shown.binary:
         return [*head, *byte_lines(shown.body, wrap)]
     if not shown.body and (head or shown.note):

@@ -193,7 +193,7 @@ class FollowStream:
             lines = unit_lines(application, unit.layer, unit.message, self.wrap)
             self._lines.add(direction, unit.start, whole, len(lines), unit.message + unit.layer * _LAYER)
         self._pump.position[direction] = max(self._pump.position[direction], whole)
-        self._tell_urgent(direction, unit.start, whole)
+        self._note_urgent(direction, unit.start, whole)
         if not application.layers[unit.layer].decoder.complete(unit.message):
             self._note(direction, whole, whole, unended_words(self.trace, self.stream, unit))
         if whole < unit.stop:
@@ -280,10 +280,10 @@ class FollowStream:
             if self._wanted(direction):
                 self._begin(direction, start)
                 self._cut(direction, start, data)
-            self._tell_urgent(direction, start, position[direction])
+            self._note_urgent(direction, start, position[direction])
         return done
 
-    def _tell_urgent(self, direction: int, start: int, stop: int) -> None:
+    def _note_urgent(self, direction: int, start: int, stop: int) -> None:
         """Say of urgent bytes between those that are shown that they are not among them."""
         for one in self._pump.streams[direction].urgent:
             if start <= one.offset < stop:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.model.language import said
+from inspector.model.language import translated
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
 from inspector.model.packets import Row, row_at
 from inspector.trace.packet.facts import facts
@@ -134,7 +134,7 @@ def _of_packet(ladder: Ladder, position: int) -> Happening:
     known = facts(trace, row)
     protocol = protocol_name(trace, known)
     detail = f"{protocol} {int(trace.index.payload_length[row])}"
-    text = said(packet_info(trace, known, brief=True))
+    text = translated(packet_info(trace, known, brief=True))
     return Happening(name, detail, f"{'──▶' if from_client else '◀──'} {text}", _style(trace, row), protocol)
 
 

@@ -21,7 +21,7 @@ from inspector.model.numbers import LINK_NAMES, READ_LINKS, TCP
 from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.application import decode_as
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
 from inspector.trace.application.known import Known
 from inspector.trace.contents.comments import Comments
@@ -85,11 +85,11 @@ class Trace:
         self._last: tuple[int, bytes] = (-1, b"")
         self._truncation_before: str | None = None       # the sentence of it when it was refreshed last
         self.turns: Turns | None = None        # conversations are decoded by turns
-        self._applications = Kept(lambda stream: Application(self, self._flow(stream)))
+        self._applications = Kept(lambda stream: ApplicationLayers(self, self._flow(stream)))
         self._flows = Kept(lambda stream: TcpFlow(self, stream, self._grant), self._cost, self._drop, _BUDGET)
         self.known = Known(self, self._flow, self._applications, self._rows)
         self.given_back = 0                    # bytes, about, of what was decoded
-        self._dropped: list[TcpFlow | Application] = []       # whom nobody asks any more, by turns
+        self._dropped: list[TcpFlow | ApplicationLayers] = []       # whom nobody asks any more, by turns
         # (protocol, packet) of messages too large to be searched whole, by the filter that looked last
         self.searched_in_part: set[tuple[str, Row]] = set()
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
@@ -481,7 +481,7 @@ class Trace:
         known = self.application(stream).client if flow.client is None else flow.client
         return int(flow.a[1] < flow.b[1]) if known is None else known
 
-    def application(self, stream: int) -> Application:
+    def application(self, stream: int) -> ApplicationLayers:
         """What the TCP conversation `stream` carries, up to the packets read so far; by turns as `flow`."""
         decoded_by = self.secrets.count, decode_as.stamp()
         if decoded_by != self._decoded_by:

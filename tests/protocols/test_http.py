@@ -22,7 +22,7 @@ from inspector.protocols.http.message import HttpMessage, decode_content, looks_
 from inspector.protocols.http.pairing import Pairing
 from inspector.protocols.http.upgrade import examine
 from inspector.protocols.websocket.session.deflate import DeflateParameters, negotiate, parse_extensions
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.flows.tcp import TcpFlow
 from tests.support.captures.tcp import MemoryTrace, segment
 from tests.support.captures.websocket import KEY, request, response
@@ -213,7 +213,7 @@ def test_a_coding_that_is_not_undone_is_said() -> None:
     asked = segment(0, "PA", 1, 1, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     answer = segment(1, "PA", 1, 28, head + b"\x8b\x02")
     trace.add([segment(0, "S", 0), segment(1, "SA", 0, 1), asked, answer], [1, 2, 3, 4])
-    decoder = Application(trace, TcpFlow(trace, 0)).layers[0].decoder
+    decoder = ApplicationLayers(trace, TcpFlow(trace, 0)).layers[0].decoder
     shown = decoder.shown(MessageIndex(1), 1000)
     assert shown.binary and shown.head[-1] == "[2 bytes in br, not unpacked]" and shown.body == b"\x8b\x02"
 

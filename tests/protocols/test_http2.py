@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inspector.protocols.http2.decoder import Http2Decoder
 from inspector.protocols.http2.hpack import HpackError, Table, huffman
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from tests.protocols.test_redis import Turn, frames_of, read, talk
@@ -22,7 +22,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PUSHED, GRPC = 0, 3
 
 
-def lines(application: Application) -> list[str]:
+def lines(application: ApplicationLayers) -> list[str]:
     decoder = application.layers[-1].decoder
     found = [decoder.line(number) for number in first_messages(decoder.count)]
     return [f"{line.kind} {line.text}".strip() for line in found if not line.control]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from tests.data.protocols.make_mqtt import packet, text
@@ -16,12 +16,12 @@ CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "mqtt.pcapng"
 LISTENER, SECOND, THIRD, REFUSED, HAND = 0, 2, 3, 7, 8
 
 
-def lines(application: Application) -> list[str]:
+def lines(application: ApplicationLayers) -> list[str]:
     decoder = application.layers[0].decoder
     return [decoder.summary(one) for one in decoder.records]
 
 
-def partners(application: Application) -> list[int | None]:
+def partners(application: ApplicationLayers) -> list[int | None]:
     decoder = application.layers[0].decoder
     return [decoder.partner(position) for position in range(len(decoder.records))]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.trace import Trace
 from tests.protocols.test_redis import Turn, talk
 from tests.support.captures.application import first_messages
@@ -15,7 +15,7 @@ CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "mysql.pcapng"
 STATEMENTS, REFUSED, LEFT, SEVERAL = range(4)
 
 
-def lines(application: Application) -> list[str]:
+def lines(application: ApplicationLayers) -> list[str]:
     decoder = application.layers[-1].decoder
     return [decoder.message_summary(number) for number in first_messages(decoder.count)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inspector.trace.application.answers import wait_of
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from tests.protocols.test_redis import Turn, talk
@@ -17,7 +17,7 @@ CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "postgresql.pcapng"
 PSQL, SCRAM, WRONG_DATABASE, PREPARED, EXTENDED, LEFT = 2, 3, 5, 7, 8, 9
 
 
-def lines(application: Application) -> list[str]:
+def lines(application: ApplicationLayers) -> list[str]:
     decoder = application.layers[0].decoder
     return [f"{line.kind} {line.text}".strip() for line in map(decoder.line, first_messages(decoder.count))]
 

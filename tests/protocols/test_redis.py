@@ -19,7 +19,7 @@ from inspector.protocols.redis.decoder import RedisDecoder, RedisMessage
 from inspector.protocols.redis.findings import BOOK
 from inspector.protocols.redis.scanner import Scanner, Unit
 from inspector.protocols.redis.values import Node
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.filter.filter import Filter
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
@@ -66,37 +66,37 @@ def frames_of(turns: Sequence[Turn], size: int = 1400, port: int = 6379, begin: 
     return frames
 
 
-def read(frames: Sequence[bytes], link_type: int = 101) -> Application:
+def read(frames: Sequence[bytes], link_type: int = 101) -> ApplicationLayers:
     trace = MemoryTrace(link_type)
     trace.add(frames, [1_000_000 * row for row in range(len(frames))])
-    return Application(trace, TcpFlow(trace, 0))
+    return ApplicationLayers(trace, TcpFlow(trace, 0))
 
 
-def talk(*turns: Turn, **options: Any) -> Application:
+def talk(*turns: Turn, **options: Any) -> ApplicationLayers:
     return read(frames_of(turns, **options))
 
 
-def decoder_of(application: Application) -> RedisDecoder:
+def decoder_of(application: ApplicationLayers) -> RedisDecoder:
     found = application.decoder("redis")
     assert isinstance(found, RedisDecoder)
     return found
 
 
-def lines(application: Application) -> list[str]:
+def lines(application: ApplicationLayers) -> list[str]:
     decoder = decoder_of(application)
     return [decoder.summary(record) for record in decoder.records]
 
 
-def ids(application: Application) -> list[str]:
+def ids(application: ApplicationLayers) -> list[str]:
     return [one.id for one in application.findings]
 
 
-def partners(application: Application) -> list[int | None]:
+def partners(application: ApplicationLayers) -> list[int | None]:
     decoder = decoder_of(application)
     return [decoder.partner(position) for position in range(len(decoder.records))]
 
 
-def field(application: Application, name: str, position: int) -> list[Any]:
+def field(application: ApplicationLayers, name: str, position: int) -> list[Any]:
     protocol = by_name("redis")
     assert protocol is not None
     decoder = decoder_of(application)
@@ -107,7 +107,7 @@ def field(application: Application, name: str, position: int) -> list[Any]:
 # --- real traffic --------------------------------------------------------------------------------------
 
 
-def connections(trace: Trace) -> list[Application]:
+def connections(trace: Trace) -> list[ApplicationLayers]:
     return [trace.application(stream) for stream in range(len(trace.conversations("tcp")))]
 
 
@@ -202,11 +202,11 @@ def test_hiredis_reads_the_same_values(trace: Trace) -> None:
     assert count > 200
 
 
-def frames_in(trace: Trace, application: Application, stream: int) -> list[bytes]:
+def frames_in(trace: Trace, application: ApplicationLayers, stream: int) -> list[bytes]:
     return [trace.frame(row) for row in rows_in(trace.rows_of("tcp", stream))]
 
 
-def pairs(application: Application, rows: Sequence[int]) -> set[Pair]:
+def pairs(application: ApplicationLayers, rows: Sequence[int]) -> set[Pair]:
     """Which packet's request is answered by which packet's reply."""
     decoder = application.decoder("redis")
     if not isinstance(decoder, RedisDecoder):
@@ -220,7 +220,7 @@ def pairs(application: Application, rows: Sequence[int]) -> set[Pair]:
     return found
 
 
-def accused(application: Application) -> set[str]:
+def accused(application: ApplicationLayers) -> set[str]:
     return {one for one in ids(application) if one.startswith("redis.")}
 
 
@@ -539,7 +539,7 @@ def test_any_bytes_give_records_or_findings(turns: list[Turn], size: int, begin:
         check(found, decoder)
 
 
-def check(found: Application, decoder: RedisDecoder) -> None:
+def check(found: ApplicationLayers, decoder: RedisDecoder) -> None:
     protocol = by_name("redis")
     assert protocol is not None
     last = [-1 << 40, -1 << 40]
@@ -580,7 +580,7 @@ def test_growing_gives_what_all_at_once_gives(seed: int, size: int) -> None:
     trace = MemoryTrace()
     trace.add(frames[:4], range(4))
     flow = TcpFlow(trace, 0)
-    live = Application(trace, flow)
+    live = ApplicationLayers(trace, flow)
     for row in range(4, len(frames)):
         trace.add([frames[row]], [row])
         flow.update()

@@ -1,6 +1,6 @@
 """What a TCP conversation says: the layers of protocols on it, their records and messages, their findings.
 
-An `Application` lets an `Engine` read both streams of its flow and goes on where the flow grew; it ties what
+`ApplicationLayers` has an `Engine` read both streams of its flow, and go on where the flow grew; it ties what
 comes out to packets: rows, times, and a line of text for each packet. It knows no protocol by name.
 """
 
@@ -58,7 +58,7 @@ class Carried(NamedTuple):
     record: Any
 
 
-class Application:
+class ApplicationLayers:
     """The application layer of one flow; a `Source` of its decoders. `limit` bounds inflation.
 
     `protocol`: the last layer's name ("http", "websocket", …), "" while none is known.

@@ -1,4 +1,4 @@
-"""The machine behind an `Application`: both streams in; out come layers, each one protocol and its decoder.
+"""The machine behind `ApplicationLayers`: both streams in; out come layers, each a protocol and its decoder.
 
 Sniffers find out what is spoken; its decoder reads, crosses what the capture lacks, and may name a successor
 (an upgrade), whose decoder then goes on; where it names none, they look again. Only the interface of

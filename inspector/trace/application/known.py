@@ -18,7 +18,7 @@ from inspector.model.records import Call, Event, KernelSample
 from inspector.protocols.api import Decoder, Protocol
 from inspector.trace.application import decode_as
 from inspector.trace.application.answers import is_slow_somewhere
-from inspector.trace.application.application import Application, by_place
+from inspector.trace.application.application import ApplicationLayers, by_place
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.plain import (
     Completed,
@@ -70,7 +70,7 @@ class Decoding(Packets, Interface):
     def pieces(self, rows: Int64s, positions: Int64s, lengths: Int64s) -> list[bytes]:
         """Bytes of many packets, each packet's by itself."""
 
-    def application(self, stream: int) -> Application:
+    def application(self, stream: int) -> ApplicationLayers:
         """What a TCP conversation carries; by turns as far as it is decoded."""
 
     def decoded(self, stream: int) -> bool:
@@ -83,7 +83,7 @@ class Decoding(Packets, Interface):
 class Known:
     """What a trace tells of its TCP conversations, by the cheapest way that is certain."""
 
-    def __init__(self, trace: Decoding, flow: Callable[[int], TcpFlow], applications: Kept[Application],
+    def __init__(self, trace: Decoding, flow: Callable[[int], TcpFlow], applications: Kept[ApplicationLayers],
                  rows: RowLists) -> None:
         """`flow`: a conversation's, as it stands; `applications`, `rows`: what the trace keeps of them."""
         self._trace, self._flow, self._applications, self._rows = trace, flow, applications, rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.turns import FIRST, Turns
 
@@ -28,7 +28,7 @@ class Opening:
         self._turns = Turns()             # its own: how many packets a step has
         self._turns.left = FIRST
         self._flow = TcpFlow(trace, stream, self._grant)
-        self._application: Application | None = Application(trace, self._flow)
+        self._application: ApplicationLayers | None = ApplicationLayers(trace, self._flow)
         self.title = self._title()
 
     def _grant(self, fresh: int, taken: int) -> int:

@@ -29,7 +29,7 @@ from inspector.trace.flows.together.patterns import Regular, quiet_ones, regular
 from inspector.trace.flows.together.spoken import BEGINS, LARGEST, Block, Pieces, Spoken
 
 if TYPE_CHECKING:
-    from inspector.trace.application.application import Application
+    from inspector.trace.application.application import ApplicationLayers
     from inspector.trace.flows.tcp import TcpFlow
     from inspector.trace.index.index import Index
     from inspector.wire.arrays import Bools, Int64s
@@ -81,7 +81,7 @@ def _completed(layer: Layer) -> dict[Row, list[Any]]:
 class PlainConversation:
     """The source of one conversation's decoder: the packets that carry something, and their offsets."""
 
-    def __init__(self, index: Index, decode: Callable[[], Application], rows: Sequence[Row],
+    def __init__(self, index: Index, decode: Callable[[], ApplicationLayers], rows: Sequence[Row],
                  reverse: Sequence[bool]) -> None:
         self._index, self._decode = index, decode
         self._rows: tuple[list[Row], list[Row]] = ([], [])
@@ -138,7 +138,7 @@ class PlainConversation:
 class LooseConversation(PlainConversation):
     """The same of one of which the capture lacks something: of each packet that carries something a part."""
 
-    def __init__(self, index: Index, decode: Callable[[], Application], packets: Packets) -> None:
+    def __init__(self, index: Index, decode: Callable[[], ApplicationLayers], packets: Packets) -> None:
         rows, back = packets.numbered()
         super().__init__(index, decode, rows, back)
         lacks = packets.lengths - packets.captured
@@ -311,7 +311,7 @@ class PlainConversations:
     `pieces` reads bytes of packets, `decode` a whole conversation, which is rarely wanted of a plain one.
     """
 
-    def __init__(self, index: Index, pieces: Pieces, decode: Callable[[int], Application],
+    def __init__(self, index: Index, pieces: Pieces, decode: Callable[[int], ApplicationLayers],
                  few: bool = False) -> None:
         """`few`: somebody waits, so that a little is read at a time."""
         self._index, self._decode = index, decode

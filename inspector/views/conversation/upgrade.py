@@ -16,10 +16,10 @@ from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.protocols.http.message import HttpMessage
-    from inspector.trace.application.application import Application
+    from inspector.trace.application.application import ApplicationLayers
 
 
-def describe_upgrade(document: Document, upgrade: Upgrade, application: Application) -> None:
+def describe_upgrade(document: Document, upgrade: Upgrade, application: ApplicationLayers) -> None:
     """Add the upgrade: what was asked, what was answered, whether the proof holds."""
     asked = _row(application, upgrade.request)
     answered = _row(application, upgrade.response) if upgrade.response is not None else None
@@ -87,7 +87,7 @@ def _offered(names: str) -> str:
     return tr("offered: {names}", names=names) if names else tr("none was offered")
 
 
-def _row(application: Application, message: HttpMessage) -> Row | None:
+def _row(application: ApplicationLayers, message: HttpMessage) -> Row | None:
     rows = application.rows_of(message.direction, message.start, message.stop)
     return rows[0] if rows else None
 

@@ -15,7 +15,7 @@ from inspector.model.language import Sentence, sentence, verbatim
 from inspector.model.packets import Row, packet_number
 from inspector.protocols.api import Part
 from inspector.trace.application.answers import wait_of
-from inspector.trace.application.application import Application, Carried
+from inspector.trace.application.application import ApplicationLayers, Carried
 from inspector.views.conversation.waits import wait_text
 from inspector.views.detail.laid import Laid
 from inspector.wire.dissection.field import Field
@@ -106,7 +106,7 @@ def _waited(trace: Trace, one: Carried, stream: int) -> list[Part]:
     return [Part(f"{one.layer.protocol.name}.time", "Came", text, one.record.start, one.record.stop)]
 
 
-def _laid(trace: Trace, application: Application, one: Carried, place: _Place) -> Laid:
+def _laid(trace: Trace, application: ApplicationLayers, one: Carried, place: _Place) -> Laid:
     """A record laid out; once for all of its packets, where it has several."""
     make = partial(_lay_out, trace, one, int(trace.index.stream[place.row]))
     first, last = place.within(one.layer.streams[one.record.direction])

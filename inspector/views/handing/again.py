@@ -26,7 +26,7 @@ from inspector.views.ladder.current import conversation_at
 
 if TYPE_CHECKING:
     from inspector.protocols.http.message import HttpMessage
-    from inspector.trace.application.application import Application
+    from inspector.trace.application.application import ApplicationLayers
     from inspector.trace.trace import Trace
 
 LONGEST_BODY = 24 << 10      # bytes of a body that stand in the command; a longer one is read from a file
@@ -115,7 +115,7 @@ def _is_message(one: Carried) -> bool:
     return not decoder.line(decoder.message_of(one.position)).control
 
 
-def _only(application: Application) -> Carried | None:
+def _only(application: ApplicationLayers) -> Carried | None:
     """What a connection says where it is one WebSocket or one request, for packets that carry nothing."""
     carried = [Carried(layer, place, layer.decoder.records[place]) for layer in application.layers
             if layer.protocol.name in _SPOKEN for place in range(min(len(layer.decoder.records), _FEW))]
@@ -151,7 +151,7 @@ def _command(trace: Trace, stream: int, chosen: Carried, body_file: str) -> Agai
     return _curl(_reachable(trace, request), body_file)
 
 
-def _opening(application: Application) -> HttpMessage:
+def _opening(application: ApplicationLayers) -> HttpMessage:
     """The request that opened the WebSocket."""
     for layer in application.layers:
         upgrade = getattr(layer.decoder, "upgrade", None)

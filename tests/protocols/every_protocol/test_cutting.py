@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.model.packets import rows_in
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.keylog import KeyLog
@@ -62,7 +62,7 @@ def told(turns: list[Turn], sizes: list[int], ports: tuple[int, int], secrets: K
             frames.append(segment(end, "PA", place[end], place[1 - end], part, ports=ports))
             place[end], number = place[end] + len(part), number + 1
     trace.add(frames, list(range(len(frames))))
-    application = Application(trace, TcpFlow(trace, 0))
+    application = ApplicationLayers(trace, TcpFlow(trace, 0))
     found: list[Any] = [layer.protocol.name for layer in application.layers]
     for layer in application.layers:
         for record in layer.decoder.records:

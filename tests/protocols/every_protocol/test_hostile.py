@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inspector.model.packets import first_rows
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.wire.keylog import KeyLog
 from tests.protocols.every_protocol.test_cutting import SPOKEN, Turn, secrets_of, turns_of
@@ -21,7 +21,7 @@ from tests.support.tiers import sweep
 
 
 def read(turns: list[Turn], lost: frozenset[int], begun: bool, port: int,
-         secrets: KeyLog) -> Application:
+         secrets: KeyLog) -> ApplicationLayers:
     """The application of turns in segments of at most 900 bytes, without the packets `lost`."""
     trace, place, ports = MemoryTrace(secrets=secrets), [1, 1], (40000, port)
     frames = [segment(0, "S", 0, ports=ports), segment(1, "SA", 0, 1, ports=ports)] if begun else []
@@ -33,10 +33,10 @@ def read(turns: list[Turn], lost: frozenset[int], begun: bool, port: int,
     frames += [segment(end, "FA", place[end], place[1 - end] + end, ports=ports) for end in (0, 1)]
     frames = [frame for number, frame in enumerate(frames) if number not in lost]
     trace.add(frames, list(range(len(frames))))
-    return Application(trace, TcpFlow(trace, 0))
+    return ApplicationLayers(trace, TcpFlow(trace, 0))
 
 
-def check(application: Application) -> None:
+def check(application: ApplicationLayers) -> None:
     for layer in application.layers:
         decoder: Any = layer.decoder
         for position, record in enumerate(decoder.records):

@@ -16,7 +16,7 @@ from inspector.protocols.http import HTTP
 from inspector.protocols.http2 import HTTP2
 from inspector.protocols.websocket import WEBSOCKET
 from inspector.trace.application.answers import wait_of
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.views.conversation.stream.follow import FollowStream
@@ -47,12 +47,12 @@ def packets_of(path: Path) -> tuple[list[Packet], int]:
         return packets, trace.link_type(Row(0))
 
 
-def accused(application: Application) -> list[Finding]:
+def accused(application: ApplicationLayers) -> list[Finding]:
     """What is said of HTTP and what follows it; TCP has tests of its own."""
     return [one for one in application.own_findings if one.severity != "note"]
 
 
-def pairs(application: Application, flow_of: MemoryTrace) -> dict[Place, Place]:
+def pairs(application: ApplicationLayers, flow_of: MemoryTrace) -> dict[Place, Place]:
     """Which request each answer is paired with, by their places."""
     index = flow_of.index
 
@@ -77,7 +77,7 @@ def told(packets: list[Packet], link: int) -> tuple[list[Finding], dict[Place, P
     trace = MemoryTrace(link)
     trace.add([frame for _, frame, _ in packets], [time for time, _, _ in packets],
               [length for _, _, length in packets])
-    application = Application(trace, TcpFlow(trace, 0))
+    application = ApplicationLayers(trace, TcpFlow(trace, 0))
     return accused(application), pairs(application, trace)
 
 

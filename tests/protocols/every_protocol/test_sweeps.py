@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inspector.model.packets import Row, first_rows
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.application.datagrams import findings_of_datagrams
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.udp import UdpFlow
@@ -61,7 +61,7 @@ def findings(packets: list[Packet], link: int, secrets: KeyLog) -> list[Finding]
     trace.add([frame for _, frame, _ in packets], [time for time, _, _ in packets],
               [length for _, _, length in packets])
     streams = sorted(set(trace.index.stream[trace.index.protocol == 6].tolist()) - {-1})
-    found = [one for stream in streams for one in Application(trace, TcpFlow(trace, stream)).findings]
+    found = [one for stream in streams for one in ApplicationLayers(trace, TcpFlow(trace, stream)).findings]
     asked = sorted(set(trace.index.stream[trace.index.protocol == 17].tolist()) - {-1})
     return found + [one for stream in asked for one in findings_of_datagrams(trace, UdpFlow(trace, stream))]
 

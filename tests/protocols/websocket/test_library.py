@@ -17,7 +17,7 @@ from websockets.streams import StreamReader
 from websockets.uri import parse_uri
 
 from inspector.protocols.websocket.frame import FrameDecoder, encode
-from tests.support.captures.application import WebApplication
+from tests.support.captures.application import WebLayers
 from tests.support.captures.websocket import Traffic, ids
 
 PAYLOADS = st.binary(max_size=300) | st.integers(65_530, 65_540).map(bytes)
@@ -78,7 +78,7 @@ class Pair:
                         self.ends[1 - direction].receive_data(data)
                         moved = True
 
-    def close(self) -> WebApplication:
+    def close(self) -> WebLayers:
         self.ends[0].send_close(1000, "bye")
         self.flush()
         self.talk.end("F", first=1)

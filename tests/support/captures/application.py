@@ -1,4 +1,4 @@
-"""An `Application` with HTTP's and WebSocket's decoders at hand, as most tests of them want it."""
+"""`ApplicationLayers` with HTTP's and WebSocket's decoders at hand, as most tests of them want it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inspector.protocols.websocket.columns.columns import WebSocketFrameRecord, 
 from inspector.protocols.websocket.decoder import WebSocketDecoder
 from inspector.protocols.websocket.frame import FrameNumber, frame_index
 from inspector.protocols.websocket.rules import Close
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.trace import Trace
 
 LIMIT = 64 << 20
@@ -24,7 +24,7 @@ def first_messages(count: int) -> Sequence[MessageIndex]:
     return [MessageIndex(index) for index in range(count)]
 
 
-class WebApplication(Application):
+class WebLayers(ApplicationLayers):
     """Numbers of frames and messages count from 1."""
 
     @property
@@ -92,6 +92,6 @@ class WebApplication(Application):
         return tuple(one.record for one in self.carried(row, "http"))
 
 
-def web(trace: Trace, stream: int) -> WebApplication:
+def web(trace: Trace, stream: int) -> WebLayers:
     """The application layer of a TCP conversation."""
-    return WebApplication(trace, trace.flow(stream))
+    return WebLayers(trace, trace.flow(stream))

@@ -1,4 +1,4 @@
-"""Conversations in memory for tests of the application layer: turns -> segments -> `Application`."""
+"""Conversations in memory for tests of the application layer: turns -> segments -> `ApplicationLayers`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inspector.protocols.http.upgrade import prove
 from inspector.protocols.websocket.frame import BINARY, CLOSE, TEXT, encode
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
-from tests.support.captures.application import WebApplication
+from tests.support.captures.application import WebLayers
 from tests.support.captures.tcp import MemoryTrace, segment
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -117,9 +117,9 @@ class Traffic:
         if how == "F":
             self._add(segment(1 - first, "FA", self._next[1 - first], self._next[first]))
 
-    def application(self, limit: int = 1 << 20) -> WebApplication:
+    def application(self, limit: int = 1 << 20) -> WebLayers:
         """What it says."""
-        return WebApplication(self.trace, TcpFlow(self.trace, 0), limit)
+        return WebLayers(self.trace, TcpFlow(self.trace, 0), limit)
 
 
 def talk(
@@ -137,12 +137,12 @@ def talk(
 def application(
     *turns: tuple[int, bytes], end: str = "", first: int = CLIENT, size: int = 1400, limit: int = 1 << 20,
     syn: bool = True,
-) -> WebApplication:
+) -> WebLayers:
     """The application layer of a conversation of these turns."""
     return talk(*turns, end=end, first=first, size=size, syn=syn).application(limit)
 
 
-def ids(found: WebApplication) -> list[str]:
+def ids(found: WebLayers) -> list[str]:
     """The ids of its findings, each once, sorted."""
     return sorted({one.id for one in found.findings})
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inspector.model.packets import Row, first_rows
 from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, RSV1, FrameNumber, encode
 from inspector.trace.flows.tcp import TcpFlow
-from tests.support.captures.application import WebApplication
+from tests.support.captures.application import WebLayers
 from tests.support.captures.tcp import MemoryTrace
 from tests.support.captures.websocket import (
     CLEAN,
@@ -38,7 +38,7 @@ def no_rows(direction: int, start: int, stop: int) -> tuple[Row, ...]:
     return ()
 
 
-def told(found: WebApplication) -> list[tuple[object, ...]]:
+def told(found: WebLayers) -> list[tuple[object, ...]]:
     """What was decoded, without packets."""
     http = [(m.direction, m.start, m.stop, m.start_line, m.headers, m.complete) for m in found.http]
     frames = [record._replace(find_rows=no_rows) for record in found.frames]
@@ -80,7 +80,7 @@ def test_it_follows_a_flow_that_grows() -> None:
     trace = MemoryTrace()
     trace.add(whole.trace.frames[:1], [0])
     flow = TcpFlow(trace, 0)
-    found = WebApplication(trace, flow)
+    found = WebLayers(trace, flow)
     assert found.protocol == "" and not found.update()
     for number, frame in enumerate(whole.trace.frames[1:], 1):
         trace.add([frame], [number * 1_000_000])
@@ -96,7 +96,7 @@ TURNS = [
 WANTED = application(*TURNS, end="F")
 
 
-def said(found: WebApplication, direction: int) -> list[tuple[object, ...]]:
+def said(found: WebLayers, direction: int) -> list[tuple[object, ...]]:
     """The frames of one direction."""
     return [(r.start, r.stop, r.opcode, r.fin) for r in found.frames if r.direction == direction]
 
@@ -116,7 +116,7 @@ def test_cutting_reordering_and_repeating_segments_changes_nothing(
             frames.insert(chance.randrange(at + 1, len(frames)), frames[at])
     trace = MemoryTrace()
     trace.add(frames, range(len(frames)))
-    found = WebApplication(trace, TcpFlow(trace, 0))
+    found = WebLayers(trace, TcpFlow(trace, 0))
     # Between the directions disorder may change which frame was delivered first, never what was said.
     assert told(found)[:2] == told(WANTED)[:2]
     assert all(said(found, direction) == said(WANTED, direction) for direction in (0, 1))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from inspector.protocols.websocket.frame import BINARY, RSV1, encode
 from inspector.trace.flows.tcp import TcpFlow
-from tests.support.captures.application import WebApplication
+from tests.support.captures.application import WebLayers
 from tests.support.captures.tcp import MemoryTrace
 from tests.support.captures.websocket import (
     CLIENT,
@@ -26,17 +26,17 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def without(turns: Sequence[tuple[int, bytes]], *lost: int, size: int = 1400,
-            snap: int = 0) -> WebApplication:
+            snap: int = 0) -> WebLayers:
     """The application layer of a capture that lacks these rows (or the end of every frame from `snap` on)."""
     frames = talk(*turns, end="F", size=size).trace.frames
     kept = [frame for row, frame in enumerate(frames) if row not in lost]
     trace = MemoryTrace()
     captured = [frame[:snap] if snap else frame for frame in kept]
     trace.add(captured, range(len(kept)), [len(frame) for frame in kept])
-    return WebApplication(trace, TcpFlow(trace, 0))
+    return WebLayers(trace, TcpFlow(trace, 0))
 
 
-def texts(found: WebApplication) -> list[bytes]:
+def texts(found: WebLayers) -> list[bytes]:
     return [found.payload(record.number) for record in found.frames]
 
 
@@ -73,7 +73,7 @@ def test_a_hole_that_nobody_has_acknowledged_is_waited_for() -> None:
     trace = MemoryTrace()
     trace.add([*frames[:6], frames[7]], range(7))
     flow = TcpFlow(trace, 0)
-    found = WebApplication(trace, flow)
+    found = WebLayers(trace, flow)
     assert texts(found) == [b"one"]
     trace.add([frames[6]], [99])
     flow.update()

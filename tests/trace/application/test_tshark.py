@@ -14,7 +14,7 @@ import pytest
 
 from inspector.trace.trace import Trace
 from inspector.wire.headers.read import FRAGMENT
-from tests.support.captures.application import WebApplication, web
+from tests.support.captures.application import WebLayers, web
 from tests.support.captures.tcp import CAPTURES, read_table
 
 FOREIGN = sorted(path for path in (CAPTURES / "captures").glob("*/*") if path.suffix in (".pcap", ".pcapng"))
@@ -35,7 +35,7 @@ def table() -> Iterator[Counter[tuple[str, str]]]:
         print(f"  {count:6} {kind}: {reason}")
 
 
-def applications(path: Path) -> dict[int, WebApplication]:
+def applications(path: Path) -> dict[int, WebLayers]:
     trace = opened(path)
     return {stream: web(trace, stream) for stream in range(len(trace.conversations("tcp")))}
 

@@ -14,7 +14,7 @@ import pytest
 from inspector.model.packets import rows_in
 from inspector.trace.application import known as known_module
 from inspector.trace.application import plain as plain_module
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.filter.filter import Filter
 from inspector.trace.flows.turns import AT_ONCE, FIRST, STEP, Turns
 from inspector.trace.trace import Trace
@@ -198,7 +198,7 @@ def test_a_filter_frees_what_it_decoded(tmp_path: Path) -> None:
         gc.disable()
         try:
             assert len(Filter("info contains GET").rows(trace)) == 200
-            assert sum(isinstance(one, Application) for one in gc.get_objects()) < 30
+            assert sum(isinstance(one, ApplicationLayers) for one in gc.get_objects()) < 30
         finally:
             gc.enable()
 

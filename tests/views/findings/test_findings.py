@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.trace import Trace
 from inspector.views.findings.list import FindingList
 from inspector.views.json.findings import findings
@@ -21,7 +21,7 @@ class CountedTrace(Trace):
         super().__init__(path, following)
         self.asked: list[int] = []
 
-    def application(self, stream: int) -> Application:
+    def application(self, stream: int) -> ApplicationLayers:
         self.asked.append(stream)
         return super().application(stream)
 

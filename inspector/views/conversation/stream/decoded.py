@@ -16,7 +16,7 @@ from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.protocols.api import Decoder, Shown
-    from inspector.trace.application.application import Application
+    from inspector.trace.application.application import ApplicationLayers
 
 JSON_LIMIT = 1 << 18      # bytes of one payload that are shown
 _FOLLOWERS = 512          # messages behind one that has not ended; if there are more, it stays as it is
@@ -32,7 +32,7 @@ class Unit(NamedTuple):
     stop: int
 
 
-def units(application: Application, done: list[int], most: int, settled: bool = True) -> list[Unit]:
+def units(application: ApplicationLayers, done: list[int], most: int, settled: bool = True) -> list[Unit]:
     """The next messages, at most `most`: layer by layer, those beside a layer with its own.
 
     `done` counts those had of each layer.
@@ -54,7 +54,7 @@ def units(application: Application, done: list[int], most: int, settled: bool = 
     return found
 
 
-def is_opened(application: Application, place: int) -> bool:
+def is_opened(application: ApplicationLayers, place: int) -> bool:
     """Whether a layer's records are known by what is said inside of them, in the layers behind it."""
     inside = application.layers[place].decoder.inside
     return inside is not None and any(
@@ -66,7 +66,7 @@ def under_way(decoder: Decoder[Any]) -> frozenset[MessageIndex | None]:
     return frozenset((decoder.under_way(0), decoder.under_way(1)))
 
 
-def unit_lines(application: Application, layer: int, index: MessageIndex, wrap: int) -> list[str]:
+def unit_lines(application: ApplicationLayers, layer: int, index: MessageIndex, wrap: int) -> list[str]:
     """The lines of a message, safe to show."""
     shown = application.layers[layer].decoder.shown(index, JSON_LIMIT)
     return [*_shown_lines(shown, wrap), *([f"[{tr(shown.note)}]"] if shown.note else [])]

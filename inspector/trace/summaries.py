@@ -148,6 +148,9 @@ class Summaries:
     def _numbers_of(self, block: PlainBlock) -> Int64s:
         """What the conversations of a block speak, by `_names`, which takes what is new to it."""
         numbers, found = self._names, []
+        first = block.protocol[0]
+        if first is not None and block.protocol.count(first) == len(block.protocol):
+            return np.full(len(block.protocol), numbers.setdefault(first.name, len(numbers)), np.int64)
         for number, protocol in enumerate(block.protocol):
             name = protocol.name if protocol is not None else _name(block, number)
             found.append(-1 if name is None else numbers.setdefault(name, len(numbers)))

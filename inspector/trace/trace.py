@@ -431,7 +431,7 @@ class Trace:
         if not are_scattered(starts, starts + lengths):
             return self._window.together(starts, lengths)
         held = self.ahead.find(starts, lengths)
-        return self._window.each(starts.tolist(), lengths.tolist()) if held is None else held
+        return self._window.scattered(starts, lengths) if held is None else held
 
     def link_type(self, row: Row) -> int:
         """The link type (tcpdump.org/linktypes) of a packet."""

@@ -72,6 +72,20 @@ class Window:
             found += self._source.read_each(starts[at : at + _EACH], sizes[at : at + _EACH])
         return found
 
+    def scattered(self, starts: Int64s, lengths: Int64s) -> list[bytes]:
+        """The bytes of many places, each by itself, that are not neighbours as they come.
+
+        Those of conversations that went on side by side are neighbours in the order of the file.
+        """
+        order = np.argsort(starts, kind="stable")
+        in_order = starts[order]
+        if are_scattered(in_order, in_order + lengths[order]):
+            return self.each(starts.tolist(), lengths.tolist())
+        found = self.together(in_order, lengths[order])
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        return list(map(found.__getitem__, back.tolist()))
+
     def peek(self, start: int, stop: int) -> memoryview:
         """The bytes from `start` to `stop`, fewer where there are fewer; good until the next `peek`."""
         size = stop - start

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inspector.wire.arrays import Bools, Int64s
 
 _CONVERSATIONS, _BYTES = 256, 1 << 20        # that are read together: so many at first, or so much,
-_MOST = 16                                  # times as many of those that are asked for in order;
+_MOST = 16                                  # times as many, as much, of those that are asked for in order;
 LARGEST = 1 << 26                           # but none that is larger
 LARGE = 1 << 14                            # bytes from which the beginning is looked at before all is read
 BEGINS = 64                                 # bytes of it
@@ -73,8 +73,8 @@ class Spoken:
         self._times = min(2 * self._times, _MOST) if begin == self._follows else 1
         ahead = slice(begin, begin + self._times * _CONVERSATIONS)
         sizes, whole = self._size[ahead], found.whole[ahead] & (self._size[ahead] <= LARGEST)
-        most = int(np.searchsorted(np.cumsum(sizes), _BYTES)) + 1
-        for number in np.flatnonzero((sizes[:most] > LARGE) & whole[:most]).tolist():
+        together = int(np.searchsorted(np.cumsum(sizes), self._times * _BYTES))
+        for number in np.flatnonzero((sizes[: together + 1] > LARGE) & whole[: together + 1]).tolist():
             whole[number] = self._may_be_known(begin + number)
             if not whole[number]:
                 break                          # the block ends before it
@@ -82,7 +82,7 @@ class Spoken:
             none = np.zeros(0, np.int64)
             return Block(begin, [False], [0, 0], np.zeros(1, np.int64), [], none, none > 0)
         bad = np.append(np.flatnonzero(~whole), len(whole))[0]
-        count = max(1, min(int(np.searchsorted(np.cumsum(sizes), _BYTES)), int(bad)))
+        count = max(1, min(together, int(bad)))
         self._follows = begin + count
         first, last = found.first[begin : begin + count], found.last[begin : begin + count]
         places = ranges(first, last)

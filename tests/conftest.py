@@ -90,10 +90,10 @@ def really_started(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_rules() -> Iterator[None]:
     """What one test said is spoken on a port is not known to the next: whoever had rules reads slower."""
     yield
-    said = sys.modules.get("inspector.trace.application.decode_as")
-    if said is not None and said._changes:
-        said._rules.clear()
-        said._changes.clear()
+    module = sys.modules.get("inspector.trace.application.decode_as")
+    if module is not None and module._changes:
+        module._rules.clear()
+        module._changes.clear()
 
 
 @pytest.fixture(autouse=True)

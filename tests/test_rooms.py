@@ -56,7 +56,7 @@ def reasons(path: Path) -> Iterator[tuple[int, str, bool]]:
         last = -1
         for node in block:
             first = node.lineno - 1
-            comment = said(lines[first : node.end_lineno]) or said(lines[first - 1 : first], whole=True)
+            comment = text_of(lines[first : node.end_lineno]) or text_of(lines[first - 1 : first], whole=True)
             below = below or comment.startswith("here and below")
             has = bool(comment) or below or first == last + 1
             last = (node.end_lineno or node.lineno) - 1 if has else -1
@@ -76,7 +76,7 @@ def blocks(tree: ast.Module) -> list[list[ast.Import | ast.ImportFrom]]:
     return [unique[line] for line in sorted(unique)]
 
 
-def said(lines: list[str], whole: bool = False) -> str:
+def text_of(lines: list[str], whole: bool = False) -> str:
     """The comment on these lines, without what is said to tools; `whole`: where it is all of a line."""
     for line in lines:
         match = re.search(r"^\s*#\s*(.*)" if whole else r"#\s*(.*)", line)

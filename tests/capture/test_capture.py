@@ -378,8 +378,8 @@ def test_an_interface_that_goes_down_and_up_again(tmp_path: Path, source: str) -
         running.stop()
         print(json.dumps({{"turns": turns}}))
     """)
-    said = [payload(frame) for frame in read_trace(path).frames if frame[12:14] == b"\x08\x00"]
-    assert said == [b"before", b"after"]
+    payloads = [payload(frame) for frame in read_trace(path).frames if frame[12:14] == b"\x08\x00"]
+    assert payloads == [b"before", b"after"]
     assert answer["turns"] < 100                   # it does not spin while the interface is down
 
 

@@ -119,7 +119,7 @@ def test_what_cannot_be_told_of_cut_packets_is_said(tmp_path: Path) -> None:
     cut, out = str(cut_http(tmp_path / "cut.pcapng")), str(tmp_path / "out.pcapng")
     note = "inspector: The capture lacks something: 1 packet cut short."
     answers, carried = "http.response.code == 200", "tcp.len > 0"
-    for words, told in (
+    for words, is_noted in (
         (("--filter", answers, "-o", out), True), (("--filter", carried, "-o", out), False),
         (("--expect", answers), True), (("--expect-none", answers), True), (("--expect", carried), False),
         (("--fail-on", "error"), True), (("--filter", answers, "--expect", carried), True),
@@ -127,4 +127,4 @@ def test_what_cannot_be_told_of_cut_packets_is_said(tmp_path: Path) -> None:
         (("--json", "http", "--expect", answers, "--report", "json"), False),
     ):
         done = inspector("decode", cut, "--overwrite", *words)
-        assert (note in done.stderr.splitlines()) is told, (words, done.stderr)
+        assert (note in done.stderr.splitlines()) is is_noted, (words, done.stderr)

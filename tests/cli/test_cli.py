@@ -104,8 +104,8 @@ def test_a_rule_of_the_wire_that_nothing_was_done_by_is_told() -> None:
         "inspector: No packet was dropped by the rule drop:data:99: 4 such packets came.",
         "inspector: No packet was put behind the next one by the rule swap:client:rst: no such packet came.",
     ]
-    told = map(json.loads, inspector("run", "tcp", "--drop", "data:99", "--json").stdout.splitlines())
-    assert [one["ok"] for one in told if one["event"] == "session-ended"] == ["false"]
+    objects = map(json.loads, inspector("run", "tcp", "--drop", "data:99", "--json").stdout.splitlines())
+    assert [one["ok"] for one in objects if one["event"] == "session-ended"] == ["false"]
 
 
 @needs_lab
@@ -113,8 +113,8 @@ def test_words_on_standard_input_say_what_becomes_of_each_packet() -> None:
     words = "pass pass drop pass\nnothing\nopen\n"
     process = inspector("run", "tcp", "--hold", "--json", input=words)
     assert process.returncode == 0, process.stderr
-    told = [json.loads(line) for line in process.stdout.splitlines()]
-    fates = {int(one["packet"]): one["fate"] for one in told if one["event"] == "wire" and "packet" in one}
+    objects = [json.loads(line) for line in process.stdout.splitlines()]
+    fates = {int(one["packet"]): one["fate"] for one in objects if one["event"] == "wire" and "packet" in one}
     assert [fates[number] for number in (1, 2, 3, 4)] == ["passed", "passed", "dropped", "passed"]
     assert process.stderr == ("inspector: The wire knows no 'nothing': it knows pass, drop, double, delay, "
                               "swap, hold, open.\n")
@@ -232,12 +232,12 @@ def test_ctrl_c_before_the_command_has_begun_prints_no_traceback() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "said"), WRONG, ids=[" ".join(words) or "app" for words, *_ in WRONG]
+    ("words", "status", "text"), WRONG, ids=[" ".join(words) or "app" for words, *_ in WRONG]
 )
-def test_wrong_use_gets_one_sentence_and_a_status(words: tuple[str, ...], status: int, said: str) -> None:
+def test_wrong_use_gets_one_sentence_and_a_status(words: tuple[str, ...], status: int, text: str) -> None:
     process = inspector(*words)
     assert process.returncode == status
-    assert said in sentence(process)
+    assert text in sentence(process)
     assert process.stdout == ""
 
 

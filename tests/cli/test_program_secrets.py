@@ -87,8 +87,8 @@ def test_decode_takes_a_key_log_and_rules(tmp_path: Path) -> None:
     assert inspector("decode", str(sealed), "--json", "http").stdout == ""
     opened = inspector("decode", str(sealed), "--json", "http", "--keylog", str(keylog))
     assert opened.stdout.count('"http.request.uri": "/large"') == 3
-    said = inspector("decode", str(PROTOCOLS / "mqtt.pcapng"), "--json", "mqtt", "--decode-as",
-                     "tcp.port==1883,none")
-    assert said.returncode == 0 and said.stdout.count("mqtt.msgtype") == 4
+    errors = inspector("decode", str(PROTOCOLS / "mqtt.pcapng"), "--json", "mqtt", "--decode-as",
+                       "tcp.port==1883,none")
+    assert errors.returncode == 0 and errors.stdout.count("mqtt.msgtype") == 4
     wrong = inspector("decode", str(sealed), "--json", "http", "--decode-as", "tcp.port==80,nonsense")
     assert wrong.returncode == 2 and "'nonsense' is not one of" in wrong.stderr

@@ -291,6 +291,6 @@ if __name__ == "__main__":
     found = {name: answers_of(name, RIGHT) for name in CAPTURES}
     answers = {text: {name: found[name][place] for name in CAPTURES} for place, text in enumerate(RIGHT)}
     wrong = dict(zip(WRONG, answers_of(CAPTURES[0], WRONG), strict=True))
-    lines = ",\n".join(f"{json.dumps(text)}: {json.dumps(said)}" for text, said in answers.items())
+    lines = ",\n".join(f"{json.dumps(text)}: {json.dumps(answer)}" for text, answer in answers.items())
     text = f'{{"right": {{\n{lines}\n}}, "wrong": {json.dumps(wrong)}}}\n'
     (HERE / "filters.json").write_text(text)

@@ -88,18 +88,18 @@ def test_the_sampler_tells_what_changed_and_who_holds_it(pair: tuple[socket.sock
     sampler = Sampler(lambda: [os.getpid()], (server.getsockname()[1],))
     own = (end(server), end(client))
 
-    def told() -> list[KernelSample]:
+    def samples() -> list[KernelSample]:
         return [one for one in sampler.look() if (one.local, one.peer) == own]
 
-    (first,) = told()
+    (first,) = samples()
     assert (first.state, first.pid) == ("ESTABLISHED", os.getpid())
     assert first.process
-    assert told() == []                           # nothing is new
+    assert samples() == []                           # nothing is new
     client.sendall(b"x")
-    assert [one.receive_queue for one in told()] == [1]
+    assert [one.receive_queue for one in samples()] == [1]
     server.close()
     client.close()
-    assert told()[-1].state in ("gone", "CLOSED", "TIME-WAIT")
+    assert samples()[-1].state in ("gone", "CLOSED", "TIME-WAIT")
     sampler.close()
 
 
@@ -150,8 +150,8 @@ def test_a_udp_sockets_queue_and_what_had_no_room_in_it(host: str, family: int) 
         for _ in range(50):
             sender.sendto(bytes(100), receiver.getsockname())
         sender.connect(receiver.getsockname())
-        told = {one.local: one for one in sampler.look()}
-        full, other = told[end(receiver)], told[end(sender)]
+        samples = {one.local: one for one in sampler.look()}
+        full, other = samples[end(receiver)], samples[end(sender)]
         assert other.state == "connected" and other.peer == end(receiver)
         received = 0
         receiver.setblocking(False)

@@ -175,13 +175,13 @@ time.sleep(1000)
 @pytest.mark.parametrize(("paused", "seconds"), [(True, "3600"), (False, "60")])
 def test_a_person_who_leads_has_time_to_think(tmp_path: Path, paused: bool, seconds: str) -> None:
     """The kernel drops who has closed after a minute: the other end's FIN is then answered by a reset."""
-    path, said = tmp_path / "t.pcapng", tmp_path / "said"
+    path, copy = tmp_path / "t.pcapng", tmp_path / "said"
     with start_agent(path) as agent:
         agent.send(Start(SessionSpec(interactive=True, paused=paused)))
         wait_for_event(agent, path, "endpoint-started")
-        agent.send(Execute(("cp", "/proc/sys/net/ipv4/tcp_fin_timeout", str(said))))
+        agent.send(Execute(("cp", "/proc/sys/net/ipv4/tcp_fin_timeout", str(copy))))
         wait_for_event(agent, path, "program-ended")
-    assert said.read_text().strip() == seconds
+    assert copy.read_text().strip() == seconds
 
 
 def test_ctrl_c_does_not_reach_the_agent(tmp_path: Path) -> None:
@@ -268,12 +268,12 @@ def test_several_labs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
 
 
 def a_round_by_hand(agent: Agent, path: Path, count: int) -> None:
-    said = f"round {count}".encode()
+    data = f"round {count}".encode()
     agent.send(Start(SessionSpec(interactive=True, messages=())))
     wait_for_event(agent, path, "listening", count)
     wait_until(lambda: done("accept", path) >= count, f"connection {count}")
-    agent.send(Send(Message(said), "client"))
-    wait_until(lambda: any(said in frame for frame in read_trace(path).frames), f"{said!r} on the wire")
+    agent.send(Send(Message(data), "client"))
+    wait_until(lambda: any(data in frame for frame in read_trace(path).frames), f"{data!r} on the wire")
     agent.send(Stop())
     wait_for_event(agent, path, "session-ended", count)
 
@@ -293,8 +293,8 @@ def test_a_killed_endpoint_is_a_failure_with_a_sentence(tmp_path: Path) -> None:
         pid = reading.event("listening").pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        said = "The server was ended by signal SIGKILL."        # the client may say before that it is refused
-        wait_until(lambda: said in [event.text for event in read_trace(path).events], said)
+        sentence = "The server was ended by signal SIGKILL."    # the client may say before that it is refused
+        wait_until(lambda: sentence in [event.text for event in read_trace(path).events], sentence)
         agent.send(Stop())
         reading = wait_for_event(agent, path, "session-ended")
         assert reading.fact("session-ended", "ok") == "false"
@@ -331,8 +331,8 @@ def test_wrong_commands_are_answered_with_a_sentence_and_change_nothing(tmp_path
         for number, (line, sentence) in enumerate(WRONG, 1):
             agent.send_line(json.dumps(line).encode())
             reading = wait_for_event(agent, path, "failed", number)
-            said = [event.text for event in reading.events if event.kind == "failed"]
-            assert len(said) == number and said[-1].startswith(sentence), said
+            failures = [event.text for event in reading.events if event.kind == "failed"]
+            assert len(failures) == number and failures[-1].startswith(sentence), failures
 
 
 @pytest.mark.parametrize(("code", "status"), [("sys.exit(7)", "7"), ("os.kill(os.getpid(), 9)", "137")])

@@ -197,9 +197,9 @@ def test_of_a_relayed_service_it_is_the_service_that_does_not_read(unread: Trace
         assert any(re.match(f"{words} {whose}", text) for text in texts), texts
     way = custody(unread, 0)[0]
     assert way.beyond is not None and (way.read, way.beyond.read, way.beyond.unread) == (1200, 700, 500)
-    (said,) = [text for text, _ in custody_sentences(way) if "outside" in text]
+    (sentence,) = [text for text, _ in custody_sentences(way) if "outside" in text]
     assert re.fullmatch(r"500 bytes wait in the receive queue of python3?[.\d]* \d+, outside of the lab, "
-                        r"for .*: it does not read\.", said)
+                        r"for .*: it does not read\.", sentence)
     there = next(iter(custodies(unread)))
     assert (there["outside_unread"], there["outside_read"]) == (500, 700)
     # While the listener stands: the lab's end may be sampled, too.

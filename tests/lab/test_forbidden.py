@@ -170,9 +170,9 @@ def test_the_profile_names_the_command_and_nothing_that_others_start(
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
     command = apparmor.script()
     assert command == folder / "inspector"
-    told = apparmor.profile(command)
-    assert f'"{tmp_path}/a \\{{b\\}}\\* \\"c\\"/inspector" flags=(unconfined) {{' in told
-    assert "  userns,\n" in told and "python\"" not in told
+    profile = apparmor.profile(command)
+    assert f'"{tmp_path}/a \\{{b\\}}\\* \\"c\\"/inspector" flags=(unconfined) {{' in profile
+    assert "  userns,\n" in profile and "python\"" not in profile
     (folder / "inspector").write_text("#!/bin/sh\n")            # another program of this name
     monkeypatch.setenv("PATH", str(folder))
     assert apparmor.script() is None and apparmor.remedy() == ""

@@ -45,7 +45,7 @@ except LabError as error:
 print(outcome.sentence, file=sys.stderr)
 sys.exit(outcome.status)
 """
-TALK = """
+PINGS = """
 import socket
 receiver, sender = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
 receiver.bind(("127.0.0.1", 7000))
@@ -64,12 +64,12 @@ def python(code: str) -> tuple[str, ...]:
 
 @needs_lab
 def test_a_program_has_our_standard_streams_and_its_status_is_ours(tmp_path: Path) -> None:
-    code = TALK + "import sys; print(sys.stdin.read().upper()); print('words', file=sys.stderr); sys.exit(7)"
+    code = PINGS + "import sys; print(sys.stdin.read().upper()); print('words', file=sys.stderr); sys.exit(7)"
     command = recorder(RecordOptions(tmp_path / "t.pcapng", python(code)))
     done = subprocess.run(command, input="abc", capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (7, "ABC\n")
-    said, summary = done.stderr.splitlines()
-    assert said == "words"
+    sentence, summary = done.stderr.splitlines()
+    assert sentence == "words"
     assert summary.startswith("100 packets, 0 dropped, ")
     reading = read_trace(tmp_path / "t.pcapng")
     assert (len(reading.frames), reading.received, reading.rest) == (100, 100, 0)
@@ -118,7 +118,7 @@ def test_what_a_program_leaves_behind_is_ended(tmp_path: Path) -> None:
 def test_a_limit_ends_the_capture_but_not_the_program(
     tmp_path: Path, max_size: int, seconds: float
 ) -> None:
-    code = TALK + "import time; time.sleep(0.6)" + TALK.replace("7000", "7001") + "raise SystemExit(5)"
+    code = PINGS + "import time; time.sleep(0.6)" + PINGS.replace("7000", "7001") + "raise SystemExit(5)"
     options = RecordOptions(tmp_path / "t.pcapng", python(code),
                             limits=Limits(max_size=max_size, seconds=seconds))
     outcome = record(options)
@@ -175,7 +175,7 @@ def test_ctrl_c_in_the_terminal_is_the_programs(tmp_path: Path) -> None:
 @needs_lab
 def test_a_recorder_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
-    command = python(TALK + "import os, time; print(os.getpid(), flush=True); time.sleep(999)")
+    command = python(PINGS + "import os, time; print(os.getpid(), flush=True); time.sleep(999)")
     process = subprocess.Popen(recorder(RecordOptions(path, command)), stdout=subprocess.PIPE, text=True)
     program = int(first_line(process))
     network = namespace.identity(program)

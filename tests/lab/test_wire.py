@@ -214,12 +214,12 @@ def test_what_was_done_by_hand_is_told_with_what_followed(tmp_path: Path) -> Non
             held.until_decided(number)
         held.do("open")
         held.until_ended()
-        told = texts(trace)
-        assert told[0].startswith("You dropped packet 1 of the client (SYN): it was sent again ")
-        assert any(text.startswith("You doubled packet ") and "it arrived twice" in text for text in told)
-        assert any(text.startswith("You delayed packet ") and " a second" in text for text in told)
+        words = texts(trace)
+        assert words[0].startswith("You dropped packet 1 of the client (SYN): it was sent again ")
+        assert any(text.startswith("You doubled packet ") and "it arrived twice" in text for text in words)
+        assert any(text.startswith("You delayed packet ") and " a second" in text for text in words)
         notes = [one for one in findings(trace) if one["id"].startswith("wire.")]
-        assert {one["severity"] for one in notes} == {"note"} and len(notes) == len(told)
+        assert {one["severity"] for one in notes} == {"note"} and len(notes) == len(words)
         assert all("no end is to blame" in one["text"] for one in notes)
 
 

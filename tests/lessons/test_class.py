@@ -92,8 +92,8 @@ def test_a_vote_counts_once_a_seat_in_its_round_while_it_is_open(tmp_path: Path)
         assert one.vote(second, "a") and box.votes(second) == (2, {"a": 1})
         closed = Ballot("q1", 2, "closed", options=BALLOT.options)
         assert not two.vote(closed, "a")
-        told = Ballot("q1", 2, "told", options=BALLOT.options, truth="a")
-        assert (one.choice(told), two.choice(told)) == ("a", "b")      # who did not answer again: as at first
+        last = Ballot("q1", 2, "told", options=BALLOT.options, truth="a")
+        assert (one.choice(last), two.choice(last)) == ("a", "b")      # who did not answer again: as at first
         two.leave()
         assert box.votes(second) == (1, {"a": 1})
         two.be_there()                                     # another page of the same learner went
@@ -197,9 +197,9 @@ def test_the_truth_and_the_words_for_misconceptions_stand_there_when_it_has_happ
         after = words(poll_page(player, poll, "en", 60))
         assert "✓  3" in after and "The client must also say that it heard" in after
         assert "Not so" not in after and "Three, to port" in after
-        told = poll.ballot(player, "en")
-        assert told.truth == "3" and "must also say" in told.words["2"] and told.foreseen == {"2": "two"}
-        assert (told.lesson, told.step, told.steps) == (f"./{EXAMPLE.name}", "packets", 4)
+        last = poll.ballot(player, "en")
+        assert last.truth == "3" and "must also say" in last.words["2"] and last.foreseen == {"2": "two"}
+        assert (last.lesson, last.step, last.steps) == (f"./{EXAMPLE.name}", "packets", 4)
         player.forth()
         player.reveal()
         player.forth()
@@ -221,8 +221,8 @@ def test_a_learner_reads_the_question_then_what_it_was() -> None:
     assert "✓ Your answer: two" in words(vote_page(BALLOT, "b", "en", 60))
     closed = vote_page(Ballot("q1", 1, "closed", options=BALLOT.options), "b", "en", 60)
     assert "The round is closed" in words(closed) and not closed.options
-    told = Ballot("q1", 2, "told", options=BALLOT.options, truth="a", words={"b": "Two is too many."})
-    wrong, right = words(vote_page(told, "b", "en", 60)), words(vote_page(told, "a", "en", 60))
+    last = Ballot("q1", 2, "told", options=BALLOT.options, truth="a", words={"b": "Two is too many."})
+    wrong, right = words(vote_page(last, "b", "en", 60)), words(vote_page(last, "a", "en", 60))
     assert "Not so. You said: two" in wrong and "It was: one" in wrong and "Two is too many." in wrong
     assert "Right. You said: one" in right and "too many" not in right
-    assert "You said" not in words(vote_page(told, None, "en", 60))
+    assert "You said" not in words(vote_page(last, None, "en", 60))

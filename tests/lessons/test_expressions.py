@@ -53,7 +53,7 @@ def test_states_and_findings() -> None:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize(("text", "said", "place"), [
+@pytest.mark.parametrize(("text", "words", "place"), [
     ("", "is empty", 0), ("1 +", "A value should stand here", 3), ("(1", "is not closed", 0),
     ("count(packets) ==", "A value should stand", 17),
     ("'abc", "does not end", 0), ("1 $ 2", "no meaning", 2),
@@ -67,8 +67,8 @@ def test_states_and_findings() -> None:
     ("row()", "takes 1 arguments", 0), ("1 2", "Nothing can follow", 2),
     ("__import__", "no value of its own", 0),
 ])
-def test_what_it_refuses(text: str, said: str, place: int) -> None:
-    with pytest.raises(ExpressionError, match=said) as caught:
+def test_what_it_refuses(text: str, words: str, place: int) -> None:
+    with pytest.raises(ExpressionError, match=words) as caught:
         compiled(text)
     assert caught.value.position == place
 

@@ -47,7 +47,7 @@ def test_the_example_is_right_and_is_the_one_that_the_page_shows() -> None:
     assert all(file in page for file in files)
 
 
-@pytest.mark.parametrize(("file", "old", "new", "said"), [
+@pytest.mark.parametrize(("file", "old", "new", "words"), [
     ("lesson.toml", 'kind = "tell"', 'kind = "sing"', "lesson.toml:11: step[1].kind: There is no kind"),
     ("lesson.toml", "minutes = 5", "minutes = 5\nhours = 1", "lesson.toml:3: hours: There is no key 'hours'"),
     ("lesson.toml", "minutes = 5", 'minutes = "5"', "lesson.toml:2: minutes: Here a whole number"),
@@ -76,27 +76,27 @@ def test_the_example_is_right_and_is_the_one_that_the_page_shows() -> None:
     ("zh.md", "# 一个", "一个", "zh.md:1: : Words stand before the first heading"),
 ])
 def test_what_is_wrong_is_told_by_file_line_and_key(
-    folder: Path, file: str, old: str, new: str, said: str
+    folder: Path, file: str, old: str, new: str, words: str
 ) -> None:
-    told = spoil(folder, file, old, new)
-    assert any(said in one for one in told), told
+    faults = spoil(folder, file, old, new)
+    assert any(words in one for one in faults), faults
 
 
-@pytest.mark.parametrize(("new", "said"), [
+@pytest.mark.parametrize(("new", "words"), [
     ('before = ["syn"]', "Two ids of items stand here"),
     ('before = ["syn", "fin"]', "names two items of this step"),
     ('value = "1"', "The key before is missing"),
 ])
-def test_a_wrong_order_names_two_items(tmp_path: Path, new: str, said: str) -> None:
+def test_a_wrong_order_names_two_items(tmp_path: Path, new: str, words: str) -> None:
     folder = Path(shutil.copytree(find("handshake").folder, tmp_path / "mine"))
-    told = spoil(folder, "lesson.toml", 'before = ["syn-ack", "syn"]', new)
-    assert any(said in one for one in told), told
+    faults = spoil(folder, "lesson.toml", 'before = ["syn-ack", "syn"]', new)
+    assert any(words in one for one in faults), faults
 
 
 def test_all_faults_are_told_at_once(folder: Path) -> None:
     spoil(folder, "lesson.toml", "minutes = 5", "minutes = 500")
-    told = spoil(folder, "lesson.toml", 'kind = "tell"', 'kind = "sing"')
-    assert len(told) == 2
+    faults = spoil(folder, "lesson.toml", 'kind = "tell"', 'kind = "sing"')
+    assert len(faults) == 2
 
 
 @sweep("hostile", [
@@ -118,8 +118,8 @@ def test_a_file_that_would_block_is_refused(folder: Path) -> None:
 def test_words_are_made_safe(folder: Path) -> None:
     path = folder / "en.md"
     path.write_text(path.read_text() + "\n\x1b[2J[@click=app.bell]\u202e\n", encoding="utf-8")
-    said = load(folder).text("en").steps["refused"].after
-    assert "\x1b" not in said and "\u202e" not in said and "[@click" in said
+    text = load(folder).text("en").steps["refused"].after
+    assert "\x1b" not in text and "\u202e" not in text and "[@click" in text
 
 
 @given(st.text(max_size=400))

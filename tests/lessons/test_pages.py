@@ -81,8 +81,8 @@ def test_no_line_of_any_step_is_cut_in_narrow_words(language: str) -> None:
                     if record.phase == "ask" and record.judged is not None:
                         assert "".join(WORDS[language]["try-again"].split()) in text
                     if record.phase == "over" and place == len(lesson.steps) - 1:
-                        said: Word = "think" if step.kind == "explain" else "finished"
-                        assert "".join(WORDS[language][said].split()) in text
+                        last: Word = "think" if step.kind == "explain" else "finished"
+                        assert "".join(WORDS[language][last].split()) in text
 
 
 @pytest.mark.parametrize("name", ["tcp.pcapng", "udp.pcapng", "websocket.pcapng", "tcp-refused.pcapng"])

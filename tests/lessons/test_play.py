@@ -61,14 +61,14 @@ def test_each_step_fails_untouched_and_passes_when_solved(name: str) -> None:
     assert len(played) == len(lesson.steps)
 
 
-@sweep(("old", "new", "said"), [
+@sweep(("old", "new", "sentence"), [
     ("until = 'returned(client, \"connect\")'\ntruth = 'count(new_packets)'",
      "until = 'count(packets) == 0'\ntruth = 'count(new_packets)'", "true already before"),
     ("value = '2'", "value = '3'", "is none, or the truth"),
     ('"server RST ACK", "nothing"]', '"client RST", "nothing"]', "none of the choices"),
     ("light = 'tcp.flags.syn == 1'", "light = 'udp'", "Nothing is lit up"),
 ], lambda case: case[0].startswith("value"))
-def test_the_check_finds_what_is_wrong(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_the_check_finds_what_is_wrong(tmp_path: Path, old: str, new: str, sentence: str) -> None:
     folder = tmp_path / "mine"
     write_example(str(folder))
     text = (folder / "lesson.toml").read_text()
@@ -79,7 +79,7 @@ def test_the_check_finds_what_is_wrong(tmp_path: Path, old: str, new: str, said:
         if "client RST" in new:
             path.write_text(path.read_text() + "\n### if client RST\nNo.\n")
     found = complaints(str(folder))
-    assert any(said in one for one in found), found
+    assert any(sentence in one for one in found), found
 
 
 ORDERS = {"handshake": "syn syn-ack ack", "http": "syn request response second",

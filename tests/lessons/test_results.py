@@ -147,17 +147,17 @@ def test_who_is_of_a_class_keeps_answers_in_its_folder(
 
 
 def test_a_vote_is_an_answer_and_the_first_one_stays() -> None:
-    told = Ballot("q", 2, "told", truth="b", options=(("a", "one"), ("b", "two")), lesson="handshake",
-                  foreseen={"a": "a", "b": "b"}, step="isn", steps=11)
-    notes.note_vote(told, ())
+    ballot = Ballot("q", 2, "told", truth="b", options=(("a", "one"), ("b", "two")), lesson="handshake",
+                    foreseen={"a": "a", "b": "b"}, step="isn", steps=11)
+    notes.note_vote(ballot, ())
     assert notes.own() is None                             # who said nothing
-    notes.note_vote(told, ("a", "b"))
+    notes.note_vote(ballot, ("a", "b"))
     learner = notes.own()
     assert learner is not None and learner.lessons[0].steps == 11
     assert learner.lessons[0].answers == (StepResult("isn", "predict", ("a",), False, "a", 2, over=True),)
     kept = replace(ADA.lessons[0], answers=(replace(WRONG, first=("b",), right=True, foreseen=""),))
     notes.keep(kept)                                       # a lesson that was open when it was noted
-    notes.note_vote(replace(told, step="other", truth="a"), ("a",))
+    notes.note_vote(replace(ballot, step="other", truth="a"), ("a",))
     learner = notes.own()
     assert learner is not None
     isn, other = learner.lessons[0].answers
@@ -206,7 +206,7 @@ def answer(**changes: Any) -> dict[str, Any]:
     return lesson(answers=[object_of(ADA)["lessons"][0]["answers"][1] | changes])
 
 
-@pytest.mark.parametrize(("data", "said"), [
+@pytest.mark.parametrize(("data", "words"), [
     ([], "it holds no results of lessons"),
     ({"name": "x"}, "it holds no results of lessons"),
     (changed(inspector_results=2), "not of format 1"),
@@ -225,8 +225,8 @@ def answer(**changes: Any) -> dict[str, Any]:
     (answer(first=["x" * 81]), "first of an answer is no text of at most 80"),
     (answer(first=["x"] * 17), "first of an answer is no list of at most 16"),
 ])
-def test_what_is_of_another_shape_is_refused_in_a_sentence(data: Any, said: str) -> None:
-    with pytest.raises(ResultsError, match=said):
+def test_what_is_of_another_shape_is_refused_in_a_sentence(data: Any, words: str) -> None:
+    with pytest.raises(ResultsError, match=words):
         learner_of(data)
 
 
@@ -305,8 +305,8 @@ def test_a_class_is_shown_with_the_words_for_its_misconceptions() -> None:
     text = socket.text("en").steps[step.id]
     wrong = next(one.id for one in step.choices if one.id in text.feedback)
     several = [(Learner(name, (LessonResult("socket", "2026-03-02T08:15:00Z", 10, False, (
-        StepResult(step.id, "predict", (said,), said != wrong, wrong if said == wrong else "", 1, over=True),
-    )),)), "") for name, said in (("Ada", wrong), ("Bo", wrong), ("Cy", "none"))]
+        StepResult(step.id, "predict", (one,), one != wrong, wrong if one == wrong else "", 1, over=True),
+    )),)), "") for name, one in (("Ada", wrong), ("Bo", wrong), ("Cy", "none"))]
     shown = "\n".join(tables.class_lines(several, lessons(), "en", 200))
     assert f"socket, {step.id}: 1 of 3 right at the first try" in shown
     assert f"  2 × {text.choices[wrong].split(':')[0]}" in shown
@@ -325,26 +325,26 @@ def test_what_a_class_was_counted_to_say_is_kept_shown_and_forgotten(
         tallies.keep(tallies.own_file(), one)
         tallies.keep(tmp_path / "class" / "tallies.jsonl", one)
     assert tallies.own() == gathered([tmp_path / "class"]).tallies == [voted, passed]
-    said = inspector("lesson", "results").stdout.splitlines()
-    assert said[0] == "handshake, isn: put to a class 2026-03-02 08:15 UTC, 46 alone, then 45 after talking"
-    assert said[1].startswith("  ✓  29  63% →  42  93%  ") and said[2].startswith("     17  37% →   3   7%  ")
-    assert said[4].endswith("UTC, 4 alone") and said[5].startswith("      4 100%  =2")
-    assert inspector("lesson", "results", str(tmp_path / "class")).stdout.splitlines() == said
-    lines = inspector("lesson", "results", "--json").stdout.splitlines()
-    assert [tallies.tally_of(json.loads(line)) for line in lines] == [voted, passed]
+    rows = inspector("lesson", "results").stdout.splitlines()
+    assert rows[0] == "handshake, isn: put to a class 2026-03-02 08:15 UTC, 46 alone, then 45 after talking"
+    assert rows[1].startswith("  ✓  29  63% →  42  93%  ") and rows[2].startswith("     17  37% →   3   7%  ")
+    assert rows[4].endswith("UTC, 4 alone") and rows[5].startswith("      4 100%  =2")
+    assert inspector("lesson", "results", str(tmp_path / "class")).stdout.splitlines() == rows
+    rows = inspector("lesson", "results", "--json").stdout.splitlines()
+    assert [tallies.tally_of(json.loads(line)) for line in rows] == [voted, passed]
     done = inspector("lesson", "reset", "handshake")
     assert done.returncode == 0 and tallies.own() == [passed]
 
 
-@pytest.mark.parametrize(("changes", "said"), [
+@pytest.mark.parametrize(("changes", "words"), [
     ({"inspector_tally": 2}, "not of format 1"), ({"asked": "now"}, "is no time"),
     ({"rounds": [1]}, "no object"), ({"rounds": [{}] * 3}, "no list of at most 2"),
     ({"rounds": [{"hands": {"a": -1}, "browsers": {}}]}, "is no number"),
     ({"rounds": [{"hands": {"a" * 81: 1}, "browsers": {}}]}, "longer than 80"),
 ])
-def test_a_tally_of_another_shape_is_refused_in_a_sentence(changes: dict[str, Any], said: str) -> None:
+def test_a_tally_of_another_shape_is_refused_in_a_sentence(changes: dict[str, Any], words: str) -> None:
     plain = {"inspector_tally": 1, "lesson": "x", "step": "y", "asked": "2026-03-02T08:15:00Z", "truth": "",
              "rounds": [{"hands": {"a": 1}, "browsers": {}}]}
     assert tallies.tally_of(plain).rounds[0].of("a") == 1
-    with pytest.raises(ResultsError, match=said):
+    with pytest.raises(ResultsError, match=words):
         tallies.tally_of(plain | changes)

@@ -146,7 +146,7 @@ def test_a_text_has_one_translation_whichever_catalogue_gives_it(
         for one in catalogue:
             if one.id:
                 found.setdefault(str(one.id), set()).add(str(one.string))
-    assert not {text: said for text, said in found.items() if len(said) > 1}
+    assert not {text: templates for text, templates in found.items() if len(templates) > 1}
 
 
 def test_a_text_behind_which_a_full_stop_was_set_is_recognised() -> None:

@@ -85,11 +85,11 @@ LINES = [
     b"HEAD / HTTP/1.1", b"HTTP/1.1 ", b"HTTP/1.1 x y", b"Content-Length: 4",
 ]
 TOKENS = st.sampled_from([line + b"\r\n" for line in LINES] + [b"hello", b"\n"])
-SAID = st.lists(TOKENS | st.binary(max_size=20), max_size=14).map(b"".join)
+BYTES = st.lists(TOKENS | st.binary(max_size=20), max_size=14).map(b"".join)
 
 
 @settings(max_examples=100, deadline=None)
-@given(SAID, SAID, st.lists(st.integers(0, 400), max_size=6))
+@given(BYTES, BYTES, st.lists(st.integers(0, 400), max_size=6))
 def test_any_bytes_are_taken_however_they_are_cut(first: bytes, second: bytes, cuts: list[int]) -> None:
     whole, cut = read(first, second), read(first, second, cuts)
     assert cut.messages == whole.messages
@@ -172,9 +172,9 @@ def test_header_names_and_tokens_in_any_case() -> None:
 ])
 def test_what_an_answer_may_say_of_deflate(offer: str, answer: str, problem: str) -> None:
     offered = parse_extensions([f"permessage-deflate; {offer}"])
-    parameters, told = negotiate(offered, parse_extensions([f"permessage-deflate; {answer}"]))
+    parameters, problems = negotiate(offered, parse_extensions([f"permessage-deflate; {answer}"]))
     assert parameters is not None
-    assert (problem in told) if problem else not told
+    assert (problem in problems) if problem else not problems
 
 
 # An RFC with its section, where it has any; else a document by its name, and what part of it.

@@ -13,7 +13,7 @@ from inspector.protocols.http2.hpack import HpackError, Table, huffman
 from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
-from tests.protocols.test_redis import Turn, frames_of, read, talk
+from tests.protocols.test_redis import Turn, exchange, frames_of, read
 from tests.support.captures.application import first_messages
 from tests.support.tiers import thorough
 
@@ -92,9 +92,9 @@ def test_requests_and_responses_are_told(trace: Trace) -> None:
 
 
 def test_calls_of_grpc_are_told(trace: Trace) -> None:
-    said = lines(trace.application(GRPC))
-    assert "POST /test.Fruit/Count  gRPC  1 message  5 bytes  stream 7" in said
-    assert "200 gRPC  3 messages  18 bytes  grpc-status 0 OK  stream 7" in said
+    spoken = lines(trace.application(GRPC))
+    assert "POST /test.Fruit/Count  gRPC  1 message  5 bytes  stream 7" in spoken
+    assert "200 gRPC  3 messages  18 bytes  grpc-status 0 OK  stream 7" in spoken
     found = {one.text.partition(" Look")[0] for one in trace.application(GRPC).findings}
     assert 'The call /test.Fruit/Fail ends with status 5 NOT_FOUND: "no such fruit: Käse".' in found
     assert Filter('grpc.status == "5"').rows(trace).tolist() and Filter(
@@ -131,12 +131,12 @@ BEGIN: list[Turn] = [(0, PREFACE + frame(4, 0, 0)), (1, frame(4, 0, 0) + frame(4
     ([(0, frame(1, 5, 1, GET)), (1, b"HTTP/1.1 400 Bad\r\n\r\n")], ["http2.no-frame"]),
 ])
 def test_planted_faults(turns: list[Turn], ids: list[str]) -> None:
-    assert [one.id for one in talk(*BEGIN, *turns).findings] == ids
+    assert [one.id for one in exchange(*BEGIN, *turns).findings] == ids
 
 
 def test_a_block_in_several_frames_is_one() -> None:
     parts = frame(1, 1, 1, GET[:3]) + frame(9, 0, 1, GET[3:9]) + frame(9, 4, 1, GET[9:])
-    found = talk(*BEGIN, (0, parts), (1, frame(1, 5, 1, OK)))
+    found = exchange(*BEGIN, (0, parts), (1, frame(1, 5, 1, OK)))
     assert lines(found) == ["GET /  stream 1", "200 stream 1"] and found.findings == []
 
 

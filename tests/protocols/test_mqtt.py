@@ -10,7 +10,7 @@ from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from tests.data.protocols.make_mqtt import packet, text
-from tests.protocols.test_redis import Turn, talk
+from tests.protocols.test_redis import Turn, exchange
 
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "mqtt.pcapng"
 LISTENER, SECOND, THIRD, REFUSED, HAND = 0, 2, 3, 7, 8
@@ -69,12 +69,12 @@ PUBLISH = packet(0x32, text("a"), b"\0\1", b"hello")
     ([*begin(), (0, b"GET / HTTP/1.1\r\n\r\n")], ["mqtt.no-packet"]),
 ])
 def test_planted_faults(turns: list[Turn], ids: list[str]) -> None:
-    assert [one.id for one in talk(*turns, port=1883).findings] == ids
+    assert [one.id for one in exchange(*turns, port=1883).findings] == ids
 
 
 def test_a_capture_that_begins_later_is_told_by_its_port() -> None:
-    found = talk((0, PUBLISH), (1, packet(0x40, b"\0\1")), port=1883, begin=False)
+    found = exchange((0, PUBLISH), (1, packet(0x40, b"\0\1")), port=1883, begin=False)
     assert found.protocol == "mqtt" and found.inferred and found.findings == []
     assert partners(found) == [1, 0]
-    assert talk((0, PUBLISH), (1, packet(0x40, b"\0\1")), port=9000, begin=False).protocol == ""
-    assert talk((0, PUBLISH), port=1883, begin=False).protocol == "mqtt"
+    assert exchange((0, PUBLISH), (1, packet(0x40, b"\0\1")), port=9000, begin=False).protocol == ""
+    assert exchange((0, PUBLISH), port=1883, begin=False).protocol == "mqtt"

@@ -8,7 +8,7 @@ import pytest
 
 from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.trace import Trace
-from tests.protocols.test_redis import Turn, talk
+from tests.protocols.test_redis import Turn, exchange
 from tests.support.captures.application import first_messages
 
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "mysql.pcapng"
@@ -21,11 +21,11 @@ def lines(application: ApplicationLayers) -> list[str]:
 
 
 def test_commands_and_their_answers(trace: Trace) -> None:
-    said = lines(trace.application(STATEMENTS))
-    assert said[said.index("QUERY  SELECT * FROM fruit ORDER BY id") + 1] == "ROWS  3 rows"
-    assert said[said.index("QUERY  SELECT nothing FROM nowhere") + 1] == (
+    spoken = lines(trace.application(STATEMENTS))
+    assert spoken[spoken.index("QUERY  SELECT * FROM fruit ORDER BY id") + 1] == "ROWS  3 rows"
+    assert spoken[spoken.index("QUERY  SELECT nothing FROM nowhere") + 1] == (
         "ERROR  1146  42S02  Table 'shop.nowhere' doesn't exist")
-    assert "OK  3 rows affected  id 1  Records: 3  Duplicates: 0  Warnings: 0" in said
+    assert "OK  3 rows affected  id 1  Records: 3  Duplicates: 0  Warnings: 0" in spoken
     assert lines(trace.application(SEVERAL))[4] == "ROWS  2 rows"
     decoder = trace.application(STATEMENTS).layers[0].decoder
     for position, record in enumerate(decoder.records[1:], 1):
@@ -60,14 +60,14 @@ ROWS = (packet(1, b"\1") + packet(2, b"\3def") + packet(3, b"\0011") + packet(4,
     ([QUERY, (1, packet(1, b"\xff\x28\x04#42000bad"))], ["mysql.error-response"]),
 ])
 def test_planted_faults(turns: list[Turn], ids: list[str]) -> None:
-    assert [one.id for one in talk(*BEGIN, *turns, port=3306).findings] == ids
+    assert [one.id for one in exchange(*BEGIN, *turns, port=3306).findings] == ids
 
 
 def test_rows_are_counted_and_what_is_prepared_is_named() -> None:
     prepare: Turn = (0, packet(0, b"\x16SELECT ?"))
     ready = packet(1, b"\0\7\0\0\0\1\0\1\0\0\0\0") + packet(2, b"\3def") + packet(3, b"\3def")
     execute: Turn = (0, packet(0, b"\x17\7\0\0\0\0\1\0\0\0"))
-    found = talk(*BEGIN, prepare, (1, ready), execute, (1, ROWS), port=3306)
+    found = exchange(*BEGIN, prepare, (1, ready), execute, (1, ROWS), port=3306)
     assert lines(found)[3:] == [
         "PREPARE  SELECT ?", "OK  1 column  1 parameter", "EXECUTE  SELECT ?", "ROWS  2 rows"]
 
@@ -75,15 +75,15 @@ def test_rows_are_counted_and_what_is_prepared_is_named() -> None:
 def test_tls_and_compression_end_what_is_told() -> None:
     wish = packet(1, (0x200 | 0x8000 | 0x800).to_bytes(4, "little") + bytes(4) + b"\x21" + bytes(23))
     hello = b"\x16\x03\x01\x00\x05\x01\0\0\1\0"
-    found = talk((1, GREETING), (0, wish + hello))
+    found = exchange((1, GREETING), (0, wish + hello))
     assert [layer.protocol.name for layer in found.layers] == ["mysql", "tls"]
     compressed = (0x200 | 0x8000 | 0x20).to_bytes(4, "little")
     packed = packet(1, compressed + bytes(4) + b"\x21" + bytes(23) + b"ada\0\0")
-    found = talk((1, GREETING), (0, packed), (1, packet(2, OK)), (0, bytes(20)))
+    found = exchange((1, GREETING), (0, packed), (1, packet(2, OK)), (0, bytes(20)))
     assert found.rest(0).text == "compressed, as both agreed" and found.findings == []
 
 
 def test_a_capture_that_begins_later_is_told_by_its_port() -> None:
-    found = talk(QUERY, (1, ROWS), QUERY, (1, ROWS), port=3306, begin=False)
+    found = exchange(QUERY, (1, ROWS), QUERY, (1, ROWS), port=3306, begin=False)
     assert found.protocol == "mysql" and found.inferred and found.findings == []
     assert lines(found)[0] == "QUERY  SELECT 1" and lines(found)[1].startswith("ROWS")

@@ -10,7 +10,7 @@ from inspector.trace.application.answers import wait_of
 from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
-from tests.protocols.test_redis import Turn, talk
+from tests.protocols.test_redis import Turn, exchange
 from tests.support.captures.application import first_messages
 
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "postgresql.pcapng"
@@ -23,13 +23,13 @@ def lines(application: ApplicationLayers) -> list[str]:
 
 
 def test_queries_and_their_answers(trace: Trace) -> None:
-    said = lines(trace.application(PSQL))
-    asked = said.index("QUERY SELECT * FROM fruit ORDER BY id;")
-    assert said[asked + 1] == "ROWS 3 rows  SELECT 3  id, name, price"
-    assert said[said.index("QUERY SELECT nothing FROM nowhere;") + 1] == (
+    spoken = lines(trace.application(PSQL))
+    asked = spoken.index("QUERY SELECT * FROM fruit ORDER BY id;")
+    assert spoken[asked + 1] == "ROWS 3 rows  SELECT 3  id, name, price"
+    assert spoken[spoken.index("QUERY SELECT nothing FROM nowhere;") + 1] == (
         'ERROR 42P01 relation "nowhere" does not exist')
-    assert "OK UPDATE 1  in a transaction" in said and "COPY 1 piece, 32 bytes" in said
-    assert "NOTIFY news  it rains" in said and "ROWS 5 rows  COPY 5" in said
+    assert "OK UPDATE 1  in a transaction" in spoken and "COPY 1 piece, 32 bytes" in spoken
+    assert "NOTIFY news  it rains" in spoken and "ROWS 5 rows  COPY 5" in spoken
 
 
 def test_each_answer_has_its_query_and_its_time(trace: Trace) -> None:
@@ -52,9 +52,9 @@ def test_what_is_prepared_is_named_where_it_is_run(trace: Trace) -> None:
     assert lines(trace.application(PREPARED))[4:8] == [
         "PREPARE SELECT name FROM fruit WHERE id = $1;", "OK",
         "EXECUTE SELECT name FROM fruit WHERE id = $1;  (2)", "ROWS 1 row  SELECT 1  name"]
-    said = lines(trace.application(EXTENDED))
-    assert said[6:9] == ["EXECUTE SELECT $1::int + $2::int AS sum  (40, 2)"] * 3
-    assert said[9:12] == ["ROWS 1 row  SELECT 1"] * 3
+    spoken = lines(trace.application(EXTENDED))
+    assert spoken[6:9] == ["EXECUTE SELECT $1::int + $2::int AS sum  (40, 2)"] * 3
+    assert spoken[9:12] == ["ROWS 1 row  SELECT 1"] * 3
 
 
 def test_passwords_are_not_shown(trace: Trace) -> None:
@@ -92,13 +92,13 @@ SSL: Turn = (0, b"\0\0\0\x08\x04\xd2\x16\x2f")
      ["tls.alert"]),
 ])
 def test_planted_faults(turns: list[Turn], ids: list[str]) -> None:
-    assert [one.id for one in talk(*turns, port=5432).findings] == ids
+    assert [one.id for one in exchange(*turns, port=5432).findings] == ids
 
 
 def test_a_capture_that_begins_later_is_told_by_its_form(trace: Trace) -> None:
     query = [(0, message("Q", b"SELECT 1\0")), (1, message("C", b"SELECT 1\0") + message("Z", b"I"))]
     for port in (5432, 9999):
-        found = talk(*query * 4, port=port, begin=False)
+        found = exchange(*query * 4, port=port, begin=False)
         decoder = found.layers[0].decoder
         assert found.protocol == "pgsql" and found.inferred and found.findings == []
         assert [decoder.partner(one) for one in range(3)] == [1, 0, 0]

@@ -72,7 +72,7 @@ def read(frames: Sequence[bytes], link_type: int = 101) -> ApplicationLayers:
     return ApplicationLayers(trace, TcpFlow(trace, 0))
 
 
-def talk(*turns: Turn, **options: Any) -> ApplicationLayers:
+def exchange(*turns: Turn, **options: Any) -> ApplicationLayers:
     return read(frames_of(turns, **options))
 
 
@@ -230,11 +230,11 @@ def test_without_any_one_packet_nobody_is_accused_and_nothing_is_matched_wrongly
         frames = frames_in(trace, application, stream)
         everything = list(range(len(frames)))
         link = trace.link_type(Row(0))
-        whole, said = pairs(read(frames, link), everything), accused(read(frames, link))
+        whole, findings = pairs(read(frames, link), everything), accused(read(frames, link))
         for lost in everything:
             rows = [row for row in everything if row != lost]
             found = read([frames[row] for row in rows], link)
-            assert accused(found) <= said, (stream, lost)
+            assert accused(found) <= findings, (stream, lost)
             assert pairs(found, rows) <= whole, (stream, lost)
 
 
@@ -244,16 +244,16 @@ def test_from_any_packet_on_nobody_is_accused_and_nothing_is_matched_wrongly(tra
         frames = frames_in(trace, application, stream)
         link = trace.link_type(Row(0))
         whole = pairs(read(frames, link), range(len(frames)))
-        said = accused(read(frames, link))
+        findings = accused(read(frames, link))
         for first in range(1, len(frames)):
             found = read(frames[first:], link)
-            assert accused(found) <= said, (stream, first)
+            assert accused(found) <= findings, (stream, first)
             assert pairs(found, range(first, len(frames))) <= whole, (stream, first)
 
 
 def test_a_reply_answers_no_request_that_the_server_had_not_got() -> None:
     full = server(b"-ERR max number of clients reached\r\n")
-    assert partners(talk(full, client("GET", "a"))) == [None, None]
+    assert partners(exchange(full, client("GET", "a"))) == [None, None]
 
 
 def test_a_request_that_was_captured_after_its_reply_is_answered_by_it() -> None:
@@ -306,15 +306,15 @@ OTHERS: dict[str, list[Turn]] = {
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("begin", [True, False])
 def test_other_protocols_are_not_claimed(name: str, begin: bool) -> None:
-    assert talk(*OTHERS[name], port=1234, begin=begin).protocol != "redis"
+    assert exchange(*OTHERS[name], port=1234, begin=begin).protocol != "redis"
 
 
 def test_any_port_and_one_half_will_do() -> None:
     dialogue = [client("SET", "a", 1), server(b"+OK\r\n"), client("GET", "a"), server(b"$1\r\n1\r\n")]
-    assert talk(*dialogue, port=1234).protocol == "redis"
-    assert talk(*(turn for turn in dialogue if turn[0] == CLIENT), port=1234).protocol == "redis"
-    assert talk(*(turn for turn in dialogue if turn[0] == SERVER), port=1234).protocol == "redis"
-    assert talk((CLIENT, b"PING\r\n"), server(b"+PONG\r\n"), port=1234).protocol == "redis"
+    assert exchange(*dialogue, port=1234).protocol == "redis"
+    assert exchange(*(turn for turn in dialogue if turn[0] == CLIENT), port=1234).protocol == "redis"
+    assert exchange(*(turn for turn in dialogue if turn[0] == SERVER), port=1234).protocol == "redis"
+    assert exchange((CLIENT, b"PING\r\n"), server(b"+PONG\r\n"), port=1234).protocol == "redis"
 
 
 # --- values --------------------------------------------------------------------------------------------
@@ -336,7 +336,7 @@ def test_any_port_and_one_half_will_do() -> None:
     (b"%?\r\n+a\r\n:1\r\n.\r\n", "1# a => (integer) 1"), (b"$3\r\n\x1b[m\r\n", '"␛[m"'),
 ])
 def test_a_reply_as_redis_cli_prints_it(data: bytes, text: str | None) -> None:
-    found = talk(client("GET", "x"), server(data))
+    found = exchange(client("GET", "x"), server(data))
     assert lines(found)[1:] == [text or "1) (integer) 1 2) [1) (integer) 2]"]
     assert set(ids(found)) <= {"redis.error-reply", "redis.unanswered-request"}
 
@@ -352,7 +352,7 @@ def test_a_reply_as_redis_cli_prints_it(data: bytes, text: str | None) -> None:
     (b"*1\r\n.\r\n", "redis.invalid-type"),
 ])
 def test_a_reply_that_breaks_a_rule(data: bytes, rule: str) -> None:
-    found = talk(client("PING"), server(b"+PONG\r\n"), client("GET", "x"), server(data))
+    found = exchange(client("PING"), server(b"+PONG\r\n"), client("GET", "x"), server(data))
     assert rule in ids(found)
     one = next(one for one in found.findings if one.id == rule)
     assert one.direction == SERVER and one.start < one.stop and one.rows
@@ -363,7 +363,7 @@ def test_a_reply_that_breaks_a_rule(data: bytes, rule: str) -> None:
     (b"*one\r\n", "redis.invalid-length"), (b"x" * 70_000, "redis.inline-too-long"),
 ])
 def test_a_request_that_breaks_a_rule(data: bytes, rule: str) -> None:
-    found = talk(client("PING"), server(b"+PONG\r\n"), (CLIENT, data), server(b"-ERR Protocol error\r\n"))
+    found = exchange(client("PING"), server(b"+PONG\r\n"), (CLIENT, data), server(b"-ERR Protocol error\r\n"))
     assert rule in ids(found) and "redis.error-reply" in ids(found)
 
 
@@ -373,13 +373,13 @@ def test_every_rule_is_tested_here() -> None:
 
 
 def test_a_request_without_an_answer() -> None:
-    found = talk(client("GET", "x"), server(b"$1\r\na\r\n"), client("GET", "y"), client("SHUTDOWN"))
+    found = exchange(client("GET", "x"), server(b"$1\r\na\r\n"), client("GET", "y"), client("SHUTDOWN"))
     assert ids(found) == ["redis.unanswered-request"] and '"GET y"' in found.findings[0].text
 
 
 def test_the_fields_of_a_request_and_of_its_reply() -> None:
-    found = talk(client("set", "greeting", "hello"), server(b"$3\r\nold\r\n"), client("MGET", "a", "b"),
-                 server(b"-ERR no\r\n"), client("MSET", "a", 1, "b", 2), server(b":7\r\n"))
+    found = exchange(client("set", "greeting", "hello"), server(b"$3\r\nold\r\n"), client("MGET", "a", "b"),
+                     server(b"-ERR no\r\n"), client("MSET", "a", 1, "b", 2), server(b":7\r\n"))
     assert field(found, "redis.command", 0) == ["SET"] and field(found, "redis.key", 0) == ["greeting"]
     assert field(found, "redis.argument", 0) == ["greeting", "hello"]
     assert field(found, "redis.reply", 1) == ["old"]
@@ -448,7 +448,7 @@ def test_a_large_string_is_not_held() -> None:
 
 def test_a_large_value_is_read_again_from_the_stream() -> None:
     value = random.Random(1).randbytes(300_000)
-    found = talk(client("SET", "k", value, "EX", 5), server(b"+OK\r\n"), size=60_000)
+    found = exchange(client("SET", "k", value, "EX", 5), server(b"+OK\r\n"), size=60_000)
     decoder = decoder_of(found)
     assert [node.length for node in decoder.arguments(decoder.records[0])] == [3, 1, 300_000, 2, 1]
     assert decoder.arguments(decoder.records[0], 1 << 20)[2].text == value
@@ -460,8 +460,8 @@ def test_a_large_value_is_read_again_from_the_stream() -> None:
 def test_any_depth_is_cut_and_a_bounded_one_is_shown(opening: bytes) -> None:
     depth = 50_000
     values = depth + 1 if opening[:1] == b"|" else 1
-    found = talk(client("GET", "x"), server(opening * depth + b":1\r\n" * values), client("PING"),
-                 server(b"+PONG\r\n"), size=60_000)
+    found = exchange(client("GET", "x"), server(opening * depth + b":1\r\n" * values), client("PING"),
+                     server(b"+PONG\r\n"), size=60_000)
     assert partners(found) == [1, 0, 3, 2] and len(lines(found)[1]) <= 250 and ids(found) == []
 
 
@@ -486,7 +486,7 @@ def test_after_a_hole_matching_begins_again_when_turns_are_even() -> None:
 
 
 def test_a_replication_stream_is_left_alone() -> None:
-    found = talk(client("PSYNC", "?", -1), server(b"+FULLRESYNC abc 0\r\n$5\r\nREDIS\x00\xfe not RESP"))
+    found = exchange(client("PSYNC", "?", -1), server(b"+FULLRESYNC abc 0\r\n$5\r\nREDIS\x00\xfe not RESP"))
     assert lines(found)[-1] == "FULLRESYNC abc 0" and ids(found) == [] and decoder_of(found).over
 
 
@@ -561,7 +561,7 @@ COMMANDS = st.lists(st.lists(st.binary(max_size=50), min_size=1, max_size=6), mi
 @settings(max_examples=50, deadline=None)
 def test_what_hiredis_packs_is_read_back(commands: list[list[bytes]], size: int) -> None:
     turns: list[Turn] = [client("PING"), *((CLIENT, pack(*words)) for words in commands)]
-    found = talk(*turns, size=size)
+    found = exchange(*turns, size=size)
     decoder = decoder_of(found)
     words = [[node.text for node in decoder.arguments(one)] for one in decoder.records]
     assert words == [[b"PING"], *commands]

@@ -22,7 +22,7 @@ from inspector.views.conversation.stream.follow import FollowStream
 from inspector.views.json.findings import findings
 from inspector.views.json.messages import messages
 from inspector.views.line.spans import plain
-from tests.support.captures.websocket import CLIENT, SERVER, application, talk, traced
+from tests.support.captures.websocket import CLIENT, SERVER, application, exchange, traced
 
 SESSION = Path(__file__).parents[1] / "data" / "sessions" / "sse-chunked.pcapng"
 GET = (CLIENT, b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -77,14 +77,14 @@ def test_events_are_those_of_the_standard_however_they_are_cut(body: bytes, cuts
     whole = read([body])
     assert read([body[a:b] for a, b in pairwise(places)]) == whole
     assert read([body[at : at + 1] for at in range(len(body))]) == whole
-    told, last = [], ""
+    events, last = [], ""
     for event in whole[0]:
         last = event.id if event.id is not None and event.ended else last
         if event.dispatched:
             data = data_of(body[event.start : event.stop], 1 << 20)
             assert len(data) == event.size
-            told.append((event.event_type, data.decode("utf-8", "replace"), last))
-    assert told == as_the_standard_reads(body)
+            events.append((event.event_type, data.decode("utf-8", "replace"), last))
+    assert events == as_the_standard_reads(body)
 
 
 @given(body=st.binary(max_size=300))
@@ -97,12 +97,12 @@ def test_any_bytes_give_events_in_order(body: bytes) -> None:
 def test_a_session_of_curl() -> None:
     with Trace.open(SESSION) as trace:
         trace.finish()
-        told = list(messages(trace, SSE))
-        assert [one.get("sse.event") for one in told] == [
+        events = list(messages(trace, SSE))
+        assert [one.get("sse.event") for one in events] == [
             None, None, "price", "message", "message", "tick", "message", None]
-        assert told[2]["sse.data"] == '{"symbol": "ABC",\n "price": 12.5}' and told[2]["sse.id"] == "1"
-        assert told[0]["sse.retry"] == 2500 and told[1]["sse.comment"] == ["keep-alive"]
-        assert [one["sse.dispatched"] for one in told].count(True) == 4
+        assert events[2]["sse.data"] == '{"symbol": "ABC",\n "price": 12.5}' and events[2]["sse.id"] == "1"
+        assert events[0]["sse.retry"] == 2500 and events[1]["sse.comment"] == ["keep-alive"]
+        assert [one["sse.dispatched"] for one in events].count(True) == 4
         assert Filter("sse.data contains \"price\"").rows(trace).tolist() == [12]
         assert Filter("sse.event == \"tick\"").rows(trace).tolist() == [14]
         assert trace.application(0).protocol == "http"
@@ -136,7 +136,7 @@ def test_follow_stream_lays_the_data_out() -> None:
 
 
 def ids(*turns: tuple[int, bytes], first: int = SERVER) -> list[str]:
-    with traced(talk(*turns, end="F", first=first)) as trace:
+    with traced(exchange(*turns, end="F", first=first)) as trace:
         trace.finish()
         return [one["id"] for one in findings(trace) if not one["id"].startswith("tcp.")]
 
@@ -158,10 +158,10 @@ def test_a_client_that_leaves_a_stream_of_events_is_no_fault() -> None:
 
 
 def test_it_is_told_event_by_event_before_the_answer_ends() -> None:
-    said = application(GET, (SERVER, HEAD + b"\r\ndata: 1\n\ndata: 2"))
-    decoder = said.layers[1].decoder
-    assert [layer.protocol.name for layer in said.layers] == ["http", "sse"] and decoder.count == 1
-    assert said.rest(SERVER).text == "the beginning of an event that has not ended"
+    spoken = application(GET, (SERVER, HEAD + b"\r\ndata: 1\n\ndata: 2"))
+    decoder = spoken.layers[1].decoder
+    assert [layer.protocol.name for layer in spoken.layers] == ["http", "sse"] and decoder.count == 1
+    assert spoken.rest(SERVER).text == "the beginning of an event that has not ended"
 
 
 @pytest.mark.parametrize("head", [
@@ -169,8 +169,8 @@ def test_it_is_told_event_by_event_before_the_answer_ends() -> None:
     HEAD.replace(b"200 OK", b"404 No"), HEAD + b"Transfer-Encoding: gzip, chunked\r\n",
 ])
 def test_other_bodies_are_no_events(head: bytes) -> None:
-    said = application(GET, (SERVER, head + b"\r\ndata: 1\n\n"))
-    assert [layer.protocol.name for layer in said.layers] == ["http"]
+    spoken = application(GET, (SERVER, head + b"\r\ndata: 1\n\n"))
+    assert [layer.protocol.name for layer in spoken.layers] == ["http"]
 
 
 def packer(coding: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
@@ -186,8 +186,8 @@ def chunk(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
-SAYS = [b"data: one\n\n", b": hello\n\n", "event: tick\nid: 7\ndata: zwölf\ndata: more\n\n".encode(),
-        b"data: 3\n\ndata: 4\n\n"]
+EVENTS = [b"data: one\n\n", b": hello\n\n", "event: tick\nid: 7\ndata: zwölf\ndata: more\n\n".encode(),
+          b"data: 3\n\ndata: 4\n\n"]
 
 
 @pytest.mark.parametrize("size", [1400, 3])
@@ -197,10 +197,10 @@ def test_compressed_events_are_told_as_plain_ones(coding: str, size: int) -> Non
     pack, _ = packer(coding)
     name = coding.replace("x-raw", "deflate").encode()
     head = HEAD + b"Content-Encoding: " + name + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
-    packed = talk(GET, (SERVER, head), *[(SERVER, chunk(pack(one))) for one in SAYS], size=size)
+    packed = exchange(GET, (SERVER, head), *[(SERVER, chunk(pack(one))) for one in EVENTS], size=size)
     head = head.replace(b"Content-Encoding: " + name + b"\r\n", b"")
-    told = talk(GET, (SERVER, head), *[(SERVER, chunk(one)) for one in SAYS])
-    found, right = [list(messages(traced(one), SSE)) for one in (packed, told)]
+    whole = exchange(GET, (SERVER, head), *[(SERVER, chunk(one)) for one in EVENTS])
+    found, right = [list(messages(traced(one), SSE)) for one in (packed, whole)]
     places = {"frames", "time_ns", "end_ns"}
     assert [{key: one[key] for key in one.keys() - places} for one in found] == [
         {key: one[key] for key in one.keys() - places} for one in right]
@@ -216,17 +216,17 @@ def test_compressed_events_are_told_as_plain_ones(coding: str, size: int) -> Non
 
 def test_compressed_events_end_where_bytes_of_them_lack() -> None:
     pack, _ = packer("gzip")
-    made = talk(GET, (SERVER, HEAD + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"))
-    made.say(SERVER, chunk(pack(SAYS[0])))
+    made = exchange(GET, (SERVER, HEAD + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"))
+    made.write(SERVER, chunk(pack(EVENTS[0])))
     lost = chunk(pack(b"data: " + bytes(range(32, 120)) + b"\n\n"))
-    made.say(SERVER, lost[:20])
+    made.write(SERVER, lost[:20])
     made.lose(SERVER, 30)
-    made.say(CLIENT, b"")
-    made.say(SERVER, lost[50:] + chunk(pack(SAYS[2])))
+    made.write(CLIENT, b"")
+    made.write(SERVER, lost[50:] + chunk(pack(EVENTS[2])))
     made.end(first=SERVER)
     trace = traced(made)
-    told = list(messages(trace, SSE))
-    assert told[0]["sse.data"] == "one" and not any(one["sse.dispatched"] for one in told[1:])
+    events = list(messages(trace, SSE))
+    assert events[0]["sse.data"] == "one" and not any(one["sse.dispatched"] for one in events[1:])
     (one,) = findings(trace)
     assert one["id"] == "sse.compressed" and "bytes of it lack" in one["text"]
 
@@ -236,20 +236,21 @@ def test_a_bomb_of_events_stops_at_the_limit(monkeypatch: pytest.MonkeyPatch) ->
     for coding in ("gzip", "zstd"):
         pack, _ = packer(coding)
         head = HEAD + b"Content-Encoding: " + coding.encode() + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
-        body = chunk(pack(SAYS[0])) + chunk(pack(b"data: " + bytes(1 << 22) + b"\n\n")) + chunk(pack(SAYS[0]))
-        trace = traced(talk(GET, (SERVER, head), (SERVER, body)))
+        large = b"data: " + bytes(1 << 22) + b"\n\n"
+        body = b"".join(chunk(pack(one)) for one in (EVENTS[0], large, EVENTS[0]))
+        trace = traced(exchange(GET, (SERVER, head), (SERVER, body)))
         assert [one["sse.data"] for one in messages(trace, SSE)] == ["one"]
         assert [one["id"] for one in findings(trace)] == ["sse.compressed"]
 
 
 def test_what_is_missing_is_not_accused() -> None:
-    made = talk(GET, (SERVER, HEAD + b"Content-Length: 54\r\n\r\n"), (SERVER, b"data: one\n\ndata: t"))
+    made = exchange(GET, (SERVER, HEAD + b"Content-Length: 54\r\n\r\n"), (SERVER, b"data: one\n\ndata: t"))
     made.lose(SERVER, 8)
-    made.say(CLIENT, b"")
-    made.say(SERVER, b"two\n\ndata: three\n\n")
+    made.write(CLIENT, b"")
+    made.write(SERVER, b"two\n\ndata: three\n\n")
     made.end(first=SERVER)
     with traced(made) as trace:
-        told = list(messages(trace, SSE))
-        assert [one["sse.data"] for one in told[:1]] == ["one"] and told[1]["bytes_missing"] == 8
-        assert told[-1]["sse.data"] == "three"
+        events = list(messages(trace, SSE))
+        assert [one["sse.data"] for one in events[:1]] == ["one"] and events[1]["bytes_missing"] == 8
+        assert events[-1]["sse.data"] == "three"
         assert not [one for one in findings(trace) if one["id"].startswith("sse.")]

@@ -51,8 +51,8 @@ def test_http2_and_websocket_are_told(trace: Trace) -> None:
 
 def test_keys_that_are_changed_are_followed(trace: Trace) -> None:
     decoder = trace.application(KEYS_CHANGED).layers[0].decoder
-    said = [decoder.shown(number, 100).body for number in first_messages(decoder.count)]
-    assert [data for data in said if data] == [
+    bodies = [decoder.shown(number, 100).body for number in first_messages(decoder.count)]
+    assert [data for data in bodies if data] == [
         b"before\n", b"erofeb\n", b"between\n", b"after\n", b"neewteb\n"]
 
 

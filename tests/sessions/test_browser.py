@@ -61,11 +61,11 @@ def test_nothing_of_it_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with start_agent(path, ports=(spec.port,)) as agent, Trace.open(path, following=True) as trace:
         agent.send(Start(spec))
 
-        def talked() -> bool:
+        def has_answer() -> bool:
             trace.refresh()
             return count(trace, "websocket.opcode == 1") >= 4
 
-        wait_until(talked, "messages both ways")
+        wait_until(has_answer, "messages both ways")
         assert list(tmp_path.glob("inspector-lab-*/browser-*"))
         agent.send(Close("client"))
 

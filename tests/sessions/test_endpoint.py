@@ -142,7 +142,7 @@ def test_a_script_cut_short_is_not_as_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "sentence"),
     [
         ({"do": "dance"}, "There is no command 'dance'."),
         ({"do": "send", "hex": "0"}, "'0' is not hexadecimal."),
@@ -151,17 +151,17 @@ def test_a_script_cut_short_is_not_as_asked() -> None:
         ([1], "A command was not understood"),
     ],
 )
-def test_a_wrong_command_is_one_sentence_and_no_end(command: object, says: str) -> None:
+def test_a_wrong_command_is_one_sentence_and_no_end(command: object, sentence: str) -> None:
     with session(interactive=True, messages=()) as pair:
         pair.client.process.stdin.write(json.dumps(command).encode() + b"\n\xff\n")
         pair.client.process.stdin.flush()
         pair.client.wait(lambda end: len(end.events("note")) == 2)
-        assert says in pair.client.events("note")[0].text
+        assert sentence in pair.client.events("note")[0].text
         assert pair.end() == [0, 0]
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "sentence"),
     [
         (b'{"kind": "smtp"}', "There is no session kind 'smtp'"),
         (b'{"port": 70000}', "Port 70000 is out of range"),
@@ -170,7 +170,7 @@ def test_a_wrong_command_is_one_sentence_and_no_end(command: object, says: str) 
         (b"", "cannot be read"),
     ],
 )
-def test_a_wrong_spec_is_one_sentence(line: bytes, says: str) -> None:
+def test_a_wrong_spec_is_one_sentence(line: bytes, sentence: str) -> None:
     read_end, write_end = os.pipe()
     command = [sys.executable, "-m", "inspector.sessions.endpoint", "client", "--journal-fd", str(write_end)]
     done = subprocess.run(command, input=line + b"\n", pass_fds=[write_end], capture_output=True, timeout=30)
@@ -178,7 +178,7 @@ def test_a_wrong_spec_is_one_sentence(line: bytes, says: str) -> None:
     with os.fdopen(read_end, "rb") as journal:
         records = [from_line(text) for text in journal]
     assert (done.returncode, done.stderr) == (2, b"")
-    assert len(records) == 1 and isinstance(records[0], EventRecord) and says in records[0].text
+    assert len(records) == 1 and isinstance(records[0], EventRecord) and sentence in records[0].text
 
 
 def test_wrong_usage() -> None:

@@ -33,9 +33,9 @@ def test_headers_are_said_as_they_were_typed_and_once() -> None:
     messages = ('POST /echo -H "X-Mine: é" -H "user-agent: me" hello', 'GET / -H "Host: a" -H "Host: b"')
     with session(kind="http", messages=messages[:1]) as pair:
         assert pair.finish() == [0, 0], pair.client.report()
-        (said,) = pair.client.calls("send")
-        assert said.result == len(
-            f"POST /echo HTTP/1.1\r\nHost: {said.peer}\r\nX-Mine: é\r\nuser-agent: me\r\nContent-Type: "
+        (call,) = pair.client.calls("send")
+        assert call.result == len(
+            f"POST /echo HTTP/1.1\r\nHost: {call.peer}\r\nX-Mine: é\r\nuser-agent: me\r\nContent-Type: "
             "text/plain; charset=utf-8\r\nContent-Length: 5\r\n\r\nhello".encode())
     with session(kind="http", messages=messages[1:]) as pair:
         pair.finish()

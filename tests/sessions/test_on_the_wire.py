@@ -223,20 +223,20 @@ def test_datagrams(trace: Trace, name: str, client: int, server: int) -> None:
 
 
 def test_http_messages(trace: Trace) -> None:
-    said = web(trace, streams(trace, "http")[0])
-    messages = said.http
+    spoken = web(trace, streams(trace, "http")[0])
+    messages = spoken.http
     targets = [message.target for message in messages if message.is_request]
     assert targets == ["/", "/echo", "/chunked", "/none"]
     answers = [message for message in messages if not message.is_request]
     assert [answer.status for answer in answers] == [200, 200, 200, 404]
     assert [answer.framing for answer in answers] == ["length", "length", "chunked", "length"]
-    assert said.body(answers[1]) == b"hello"
-    assert not [found for found in said.findings if found.severity == "error"]
+    assert spoken.body(answers[1]) == b"hello"
+    assert not [found for found in spoken.findings if found.severity == "error"]
 
 
 def test_http_chunked_both_ways(trace: Trace) -> None:
-    said = web(trace, streams(trace, "http-chunked")[0])
-    found = [(message.framing, said.body(message)) for message in said.http]
+    spoken = web(trace, streams(trace, "http-chunked")[0])
+    found = [(message.framing, spoken.body(message)) for message in spoken.http]
     assert found == [("chunked", b"hello there")] * 2
 
 
@@ -250,9 +250,9 @@ def test_http_without_keep_alive_closes_by_the_server(trace: Trace) -> None:
 
 
 def test_server_sent_events(trace: Trace) -> None:
-    said = web(trace, streams(trace, "http-push")[0])
-    _, answer = said.http
-    assert said.body(answer) == b"".join(b"data: push %d of 3\n\n" % number for number in (1, 2, 3))
+    spoken = web(trace, streams(trace, "http-push")[0])
+    _, answer = spoken.http
+    assert spoken.body(answer) == b"".join(b"data: push %d of 3\n\n" % number for number in (1, 2, 3))
 
 
 def test_a_malformed_request_is_answered_with_400(trace: Trace) -> None:

@@ -34,7 +34,7 @@ def test_pushed_messages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_", "says"),
+    ("given_", "sentence"),
     [
         ({"kind": "smtp"}, "There is no session kind 'smtp'; choose from tcp, udp"),
         ({"behaviour": "loud"}, "There is no behaviour 'loud'"),
@@ -64,10 +64,10 @@ def test_pushed_messages() -> None:
         ({"ending": "x" * 99}, "There is no ending '" + "x" * 39 + "; choose"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(given_: dict[str, Any], says: str) -> None:
+def test_what_cannot_be_is_one_sentence(given_: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SpecError) as caught:
         resolved(SessionSpec.from_json(given_))
-    assert says in str(caught.value)
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_the_library_understands_the_client(other: tuple[Server, list[object]], 
     assert seen == [*expected, (4002, "read")]
 
 
-@pytest.mark.parametrize(("answer", "told"), [
+@pytest.mark.parametrize(("answer", "sentence"), [
     (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "answered HTTP/1.1 404 Not Found"),
     (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", "answered HTTP/1.0 200 OK"),
     (b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", "answered HTTP/1.1 200, not"),
@@ -200,7 +200,7 @@ def test_the_library_understands_the_client(other: tuple[Server, list[object]], 
     (b"220 ready\r\n", "sent an answer that is no HTTP"), (b"HTTP/1.1 20", "sent half a status line"),
     (b"", "sent nothing"),
 ])  # fmt: skip
-def test_a_server_that_does_not_upgrade_fails_the_client(answer: bytes, told: str) -> None:
+def test_a_server_that_does_not_upgrade_fails_the_client(answer: bytes, sentence: str) -> None:
     """What the server answered is said, whatever the library takes for HTTP."""
     with led_server(kind="websocket") as (client, connected):
         peer = connected()
@@ -208,7 +208,7 @@ def test_a_server_that_does_not_upgrade_fails_the_client(answer: bytes, told: st
         peer.sendall(answer)
         peer.shutdown(socket.SHUT_WR)
         assert client.finish() == 1
-        assert f"The upgrade to WebSocket failed: the server {told}" in client.failures()[0]
+        assert f"The upgrade to WebSocket failed: the server {sentence}" in client.failures()[0]
 
 
 def test_a_refusal_is_known_before_the_server_closes() -> None:

@@ -60,8 +60,8 @@ def table(capture: Path, names: list[str]) -> dict[str, Any]:
         number += 1
         for name, value in zip(names, values, strict=True):
             if value:
-                told = (COLUMNS.get(name) or DEEP[name]).type == "protocol"
-                found.setdefault(name, []).append([number, [] if told else value.split(_APART)])
+                is_protocol = (COLUMNS.get(name) or DEEP[name]).type == "protocol"
+                found.setdefault(name, []).append([number, [] if is_protocol else value.split(_APART)])
     return {"capture": str(capture.relative_to(DATA)), "packets": number, "others": others, "fields": found}
 
 

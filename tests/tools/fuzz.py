@@ -93,9 +93,9 @@ def line(name: str, given: argparse.Namespace, corpus: Path) -> bool:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(["nice", "-n", "10", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = done.stdout.decode(errors="replace")
-    count = most(r"(?:^#|number_of_executed_units: |Done )(\d+)", said)
-    cover = most(r"cov: (\d+)", said)
+    text = done.stdout.decode(errors="replace")
+    count = most(r"(?:^#|number_of_executed_units: |Done )(\d+)", text)
+    cover = most(r"cov: (\d+)", text)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     failed = done.returncode != 0
     ended = "FAILED" if failed else "held"
@@ -103,14 +103,14 @@ def line(name: str, given: argparse.Namespace, corpus: Path) -> bool:
           f"{cover:>5} edges  {len(list(corpus.iterdir())):>5} inputs  {ended}", flush=True)
     note(given.counts, Tried("fuzz", name, count, int(failed), round(cpu, 1)))
     if failed:
-        trouble = said[max(said.find("=== Uncaught"), 0) :] if "=== Uncaught" in said else said[-3000:]
+        trouble = text[max(text.find("=== Uncaught"), 0) :] if "=== Uncaught" in text else text[-3000:]
         print("    " + trouble[-3000:].replace("\n", "\n    "), flush=True)
     return not failed
 
 
-def most(pattern: str, said: str) -> int:
+def most(pattern: str, text: str) -> int:
     """The greatest number that the pattern finds; 0 for none."""
-    return max((int(one) for one in re.findall(pattern, said, re.MULTILINE)), default=0)
+    return max((int(one) for one in re.findall(pattern, text, re.MULTILINE)), default=0)
 
 
 def main() -> int:

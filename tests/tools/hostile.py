@@ -71,13 +71,13 @@ def cost(command: list[str], settings: dict[str, str]) -> Cost:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_limit,
                                env=os.environ | settings)
     assert process.stdout is not None
-    said, rest = b"", process.stdout.read(1 << 16)
+    output, rest = b"", process.stdout.read(1 << 16)
     while rest:
-        said, rest = rest[-1000:], process.stdout.read(1 << 16)
+        output, rest = rest[-1000:], process.stdout.read(1 << 16)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     ended = process.returncode in (-signal.SIGXCPU, -signal.SIGKILL) or process.returncode == 1
-    words = said.split()
+    words = output.split()
     still = float(words[-1]) if len(words) > 1 and words[-2] == b"still" else 0.0
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, still, ended)
 

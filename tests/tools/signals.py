@@ -29,7 +29,7 @@ CAPTURE = ROOT / "tests" / "data" / "traces" / "http-connections.pcapng"
 MARK = "INSPECTOR_SIGNALS"       # in the environment of all that a command starts
 WITHIN = 20.0                    # seconds in which it must have ended, and all it started
 SIGNALS = signal.SIGINT, signal.SIGTERM
-TALKS = "import socket as s; a = s.create_server(('', 8000)); b = s.create_connection(('127.0.0.1', 8000))"
+PROGRAM = "import socket as s; a = s.create_server(('', 8000)); b = s.create_connection(('127.0.0.1', 8000))"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "help": ("--help",),
     "decode": ("decode", str(CAPTURE), "--json", "packets"),
@@ -39,8 +39,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "doctor": ("doctor",),
     "run tcp": ("run", "tcp", "--save", "kept.pcapng"),
     "run websocket": ("run", "websocket", "--json"),
-    "record": ("record", "-o", "kept.pcapng", "--lab", "--", sys.executable, "-c", TALKS),
-    "exec": ("exec", "--json", "packets", "--save", "kept.pcapng", "--", sys.executable, "-c", TALKS),
+    "record": ("record", "-o", "kept.pcapng", "--lab", "--", sys.executable, "-c", PROGRAM),
+    "exec": ("exec", "--json", "packets", "--save", "kept.pcapng", "--", sys.executable, "-c", PROGRAM),
     "lesson list": ("lesson", "list"),
 }
 

@@ -34,7 +34,7 @@ PICTURE = Path(__file__).parents[2] / "screenshots" / "soak.svg"
 INSIDE = "tests.tools.benchmarks.private_network"
 LOAD = "tests.tools.benchmarks.soak_load"
 PALETTE, ESCAPE, QUIT = b"\x10", b"\x1b", b"\x11"
-PALETTE_SAYS = "Search for commands"
+PALETTE_HINT = "Search for commands"
 ASKED_EVERY = 15                         # samples between keys whose answer is waited for
 # What it may hold: so much for the program, per packet (its columns, twice while they grow) and conversation,
 # and the budget of what was decoded.
@@ -74,8 +74,8 @@ def process(pid: int) -> dict[str, float]:
         files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     except OSError:
         return {}
-    told = re.findall(r"^(RssAnon|Threads):\s+(\d+)", status, re.MULTILINE)
-    value = {name: int(number) for name, number in told}
+    numbers = re.findall(r"^(RssAnon|Threads):\s+(\d+)", status, re.MULTILINE)
+    value = {name: int(number) for name, number in numbers}
     return {"": value.get("RssAnon", 0) / 1000, "files": files, "threads": value.get("Threads", 0)}
 
 
@@ -96,19 +96,19 @@ def title(app: Terminal) -> dict[str, float]:
         found = re.search(rf"([\d,]+) {word}", line)
         return None if found is None else float(found[1].replace(",", ""))
 
-    told = {"kept": number("packets?  "), "dropped": number("dropped"),
-            "behind": number("packets behind") or 0.0}
-    return {name: value for name, value in told.items() if value is not None}
+    counts = {"kept": number("packets?  "), "dropped": number("dropped"),
+              "behind": number("packets behind") or 0.0}
+    return {name: value for name, value in counts.items() if value is not None}
 
 
 def answered(app: Terminal) -> float:
     """Seconds until the palette stands on the screen that a key asks for; it is left again."""
     began = time.monotonic()
     app.write(PALETTE)
-    app.until_shown(PALETTE_SAYS)
+    app.until_shown(PALETTE_HINT)
     took = time.monotonic() - began
     app.write(ESCAPE)
-    while PALETTE_SAYS in app.painted.text:
+    while PALETTE_HINT in app.painted.text:
         app.read_for(0.05)
     return took
 
@@ -131,7 +131,7 @@ def soak(seconds: float, rate: int, connections: int,
         load = subprocess.Popen([sys.executable, "-m", LOAD, str(seconds), str(rate), str(connections)],
                                 stdout=subprocess.PIPE, text=True)
         samples = list(_samples(app, agent, load, temporary, before, connections))
-        said = json.loads(load.communicate()[0])
+        sums = json.loads(load.communicate()[0])
         app.write(PANES[0].key.encode())
         _all_shown(app)
         app.write(QUIT)
@@ -147,8 +147,8 @@ def soak(seconds: float, rate: int, connections: int,
         Verdict("every packet is kept or counted as dropped",
                 f"{counted:,} + {dropped:,} of {total:,} sent", counted + dropped == total),
         Verdict("the load was what it should be", f"{total / seconds:,.0f} packets and "
-                f"{said['connections'] / seconds:.1f} connections a second",
-                total >= 0.9 * rate * seconds and said["connections"] >= 0.9 * connections * seconds),
+                f"{sums['connections'] / seconds:.1f} connections a second",
+                total >= 0.9 * rate * seconds and sums["connections"] >= 0.9 * connections * seconds),
         *_verdicts(samples, rate),
         Verdict("it ends as asked and leaves nothing",
                 f"status {status}, {files_in(temporary)} temporary files",
@@ -170,12 +170,12 @@ def _samples(app: Terminal, agent: int, load: subprocess.Popen[str], temporary: 
         app.read_for(max(0.2, began + number - time.monotonic()))
         passed = time.monotonic() - began
         own, its = process(app.pid), process(agent)
-        told = title(app)
+        shown = title(app)
         bound = BASE + DECODED + PER_PACKET * (sent() - before) + PER_CONVERSATION * connections * passed
         yield Sample(passed, {
             "app": own.get("", 0.0), "files": own.get("files", 0), "threads": own.get("threads", 0),
             "agent": its.get("", 0.0), "agent files": its.get("files", 0), "bound": bound / 1e6,
-            "temporary": files_in(temporary), "sent": sent() - before, **told, **key})
+            "temporary": files_in(temporary), "sent": sent() - before, **shown, **key})
 
 
 def _all_shown(app: Terminal) -> None:
@@ -183,9 +183,9 @@ def _all_shown(app: Terminal) -> None:
     seen, since = -1.0, time.monotonic()
     while time.monotonic() - since < 3.0:
         app.read_for(0.5)
-        told = title(app)
-        if told.get("behind") or told.get("kept", seen) != seen:
-            seen, since = told.get("kept", seen), time.monotonic()
+        shown = title(app)
+        if shown.get("behind") or shown.get("kept", seen) != seen:
+            seen, since = shown.get("kept", seen), time.monotonic()
 
 
 def _verdicts(samples: list[Sample], rate: int) -> Iterator[Verdict]:

@@ -105,7 +105,7 @@ def tables() -> Iterator[str]:
 def extracted(room: str, declared: Declared) -> Iterator[tuple[str, str]]:
     """File and text of what stands in calls of these functions, in the order of the code."""
     for file in sorted((ROOT / "inspector" / room).rglob("*.py")):
-        nodes = [one for node in nodes_of(file) for one in telling(node, declared)]
+        nodes = [one for node in nodes_of(file) for one in sentences_in(node, declared)]
         for one in sorted(nodes, key=lambda one: (one.lineno, one.col_offset)):
             text = one.value if isinstance(one, ast.Constant) else with_places(one)
             if isinstance(text, str) and (any(map(str.isalpha, text)) or text in BETWEEN):
@@ -134,7 +134,7 @@ def _place(node: ast.AST) -> str:
     return "why" if "error" in known else known[0] if known else "what"
 
 
-def telling(node: ast.AST, declared: Declared) -> Iterator[ast.Constant | ast.JoinedStr]:
+def sentences_in(node: ast.AST, declared: Declared) -> Iterator[ast.Constant | ast.JoinedStr]:
     """What of a node of the code is a text, or one of several."""
     if isinstance(node, ast.Call) and (which := declared.get(called(node))):
         given = [*enumerate(node.args), *((one.arg, one.value) for one in node.keywords)]

@@ -1,7 +1,7 @@
 """A walk of random keys: `python -m tests.tools.walk [--seed N] [--keys N] [--in-process] [START ...]`.
 
 Each walk starts the app on its launcher, in a session of each kind, a lesson, on a file, at a real service
-(`talk`, and `watch`, which needs root or CAP_NET_RAW), and does what nobody foresaw: keys singly and in
+(`exchange`, and `watch`, which needs root or CAP_NET_RAW), and does what nobody foresaw: keys singly and in
 bursts, pastes, clicks, changes of size. It fails where the app ends in error, prints a traceback, does not
 hear ctrl+q at the end, leaves the terminal otherwise or a process behind.
 The app runs on a real terminal; `--in-process` drives it by Textual's pilot, with exceptions as they are.
@@ -123,7 +123,7 @@ def company() -> Iterator[int]:
     """A service on the loopback that sends back what it gets, and a client that talks to it; its port."""
     ended = threading.Event()
 
-    def talk(port: int) -> None:
+    def exchange(port: int) -> None:
         while not ended.wait(0.1):
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as client:
                 client.sendall(b"GET /walk HTTP/1.1\r\nHost: walk\r\n\r\n")
@@ -133,7 +133,7 @@ def company() -> Iterator[int]:
         server.daemon_threads = True
         port: int = server.server_address[1]
         threads = [threading.Thread(target=server.serve_forever, daemon=True),
-                   threading.Thread(target=talk, args=(port,), daemon=True)]
+                   threading.Thread(target=exchange, args=(port,), daemon=True)]
         for thread in threads:
             thread.start()
         try:
@@ -190,15 +190,15 @@ def _end(app: Terminal, expected: int, seen: bytes, walk: str) -> None:
 
 def _left(app: Terminal) -> bytes:
     """What is written until it has left the screen; where it asks about what was marked, it is told again."""
-    seen, told = b"", False
+    seen, pressed = b"", False
     deadline = time.monotonic() + SECONDS
     while LEFT not in seen:
         assert time.monotonic() < deadline, f"it does not leave:\n{app.painted.text}"
         seen += app.read_for(0.5)
         if not app.runs():
             break
-        if not told and ASKED in app.painted.text:
-            told = True
+        if not pressed and ASKED in app.painted.text:
+            pressed = True
             app.write(b"\x11")
     return seen
 

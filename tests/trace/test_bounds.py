@@ -54,9 +54,9 @@ def test_a_bomb_is_unpacked_up_to_a_limit_that_is_told(
     monkeypatch.setattr(limits, "_ROOM", 100_000)
     with opened(tmp_path, name, 200_000) as trace:
         size = sum(map(len, trace.read_file()))
-        told = trace.truncated
+        truncated = trace.truncated
     if name != "zst_of_zeros":                   # which is damaged before
-        assert told is not None and "--unpack" in told
+        assert truncated is not None and "--unpack" in truncated
     assert 0 < size < 20 * 200_000 * 1.3 + (64 << 20)
 
 

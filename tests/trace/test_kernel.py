@@ -351,7 +351,7 @@ def flooded(path: Path, rounds: int) -> None:
     network.open(path).close()
 
 
-def told(findings: KernelFindings) -> list[tuple[str, str, tuple[Row, ...]]]:
+def texts_of(findings: KernelFindings) -> list[tuple[str, str, tuple[Row, ...]]]:
     return [(one.id, one.text, one.rows) for one in findings.look()]
 
 
@@ -375,9 +375,9 @@ def test_what_is_told_of_a_trace_that_grows_is_what_is_told_of_all_of_it(tmp_pat
     findings, looks = None, 0
     for trace in growing(tmp_path / "t.pcapng"):
         findings = findings or KernelFindings(trace)
-        last = told(findings)
+        last = texts_of(findings)
         looks += 1
-    at_once = told(KernelFindings(trace))
+    at_once = texts_of(KernelFindings(trace))
     assert looks > 100 and {name for name, *_ in at_once} == {
         "kernel.queue-full", "kernel.datagrams-dropped", "kernel.unread-data", "kernel.backlog-waiting"}
     assert last == at_once

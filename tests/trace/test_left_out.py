@@ -50,7 +50,7 @@ def extended(count: int) -> bytes:
     return MACS + b"\x86\xdd" + ipv6(60, options + struct.pack("!HHHH", 5, 6, 8, 0))
 
 
-def told(folder: Path, *frames: bytes) -> list[tuple[str, str, list[int]]]:
+def findings_of(folder: Path, *frames: bytes) -> list[tuple[str, str, list[int]]]:
     """Id, first sentence and packets of the notes about limits, which pane and JSON have alike."""
     file = folder / "limits.pcapng"
     file.write_bytes(pcapng_bytes(list(frames)))
@@ -68,8 +68,8 @@ def told(folder: Path, *frames: bytes) -> list[tuple[str, str, list[int]]]:
     (MACS + b"\x08\0" + nested(5), MACS + b"\x08\0" + nested(6)),
 ], ids=["tags", "labels", "extension headers", "tunnels"])
 def test_headers_deeper_than_they_are_read(within: bytes, beyond: bytes, tmp_path: Path) -> None:
-    assert told(tmp_path, within) == []
-    (one,) = told(tmp_path, within, beyond, within, beyond)
+    assert findings_of(tmp_path, within) == []
+    (one,) = findings_of(tmp_path, within, beyond, within, beyond)
     assert one[0] == "reading.too-deep" and "in 2 packets: what stands behind is not read." in one[1]
     assert one[2] == [2, 4]
 
@@ -79,7 +79,7 @@ def test_datagrams_out_of_fragments_that_are_waited_for_no_longer(
 ) -> None:
     monkeypatch.setattr(reassembly, "MOST_WAITING", 3)
     first = [MACS + b"\x08\0" + ipv4(6, bytes(24), 0x2000, number) for number in range(5)]
-    (one,) = told(tmp_path, *first)
+    (one,) = findings_of(tmp_path, *first)
     assert one[0] == "reading.fragments" and one[1].startswith("2 datagrams out of fragments were given up")
     assert one[2] == [1, 2]
 
@@ -89,8 +89,8 @@ def test_secrets_beyond_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     lines = "".join(f"CLIENT_RANDOM {number:064x} {'ab' * 48}\n" for number in range(5))
     (tmp_path / "keys").write_text(lines)
     monkeypatch.setattr(keylog, "_chosen", [tmp_path / "keys"])
-    (one,) = told(tmp_path, tagged(1))
+    (one,) = findings_of(tmp_path, tagged(1))
     assert one[0] == "reading.secrets" and one[1].startswith("3 secrets of TLS were left out")
     monkeypatch.setattr(keylog, "_MOST", 200)
-    assert [one[1].partition(": ")[0] for one in told(tmp_path, tagged(1))] == [
+    assert [one[1].partition(": ")[0] for one in findings_of(tmp_path, tagged(1))] == [
         "Of the secrets in keys the first 0 MB are read. What these would open stays closed"]

@@ -21,7 +21,7 @@ Packet = tuple[int, str, int, int, bytes]            # direction, flags, seq, ac
 GET = b"GET /a HTTP/1.1\r\nHost: b\r\n\r\n"
 UPGRADE = b"GET / HTTP/1.1\r\nHost: b\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-SAID = (
+SPOKEN = (
     (GET, OK), (GET, b""), (b"", OK), (b"", b""), (b"\x05\x01\x00", b"\x05\x00"), (b"hello", b"world"),
     (b"CONNECT b:1 HTTP/1.1\r\nHost: b\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"),
     (UPGRADE, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
@@ -32,7 +32,7 @@ SAID = (
 
 def usual(chance: random.Random) -> list[Packet]:
     """A conversation as it should be, to one of its possible ends."""
-    asked, answered = chance.choice(SAID)
+    asked, answered = chance.choice(SPOKEN)
     isn = chance.choice((1000, 0xFFFFFFFF - 3, 0)), chance.choice((5000, 0xFFFFFFFF))
     at = [isn[0] + 1, isn[1] + 1]
     packets: list[Packet] = [
@@ -126,11 +126,11 @@ def differences(trace: Trace) -> list[tuple[object, ...]]:
     found: list[tuple[object, ...]] = []
     for conversation in trace.conversations("tcp"):
         flow, application = trace.flow(conversation.stream), trace.application(conversation.stream)
-        said = summaries.of(conversation.stream)
+        summary = summaries.of(conversation.stream)
         missing = missing_bytes(trace, flow, 0), missing_bytes(trace, flow, 1)
         right = flow.handshake, flow.state, flow.rtt_ns, missing, application.protocol, application.inferred
-        if said != right:
-            found.append((conversation.stream, said, right))
+        if summary != right:
+            found.append((conversation.stream, summary, right))
     return found
 
 
@@ -139,8 +139,8 @@ def test_summaries_say_what_walking_and_decoding_says(seed: int, tmp_path: Path)
     with trace_of(tmp_path / "x.pcapng", capture(seed)) as trace:
         trace.finish()
         assert differences(trace) == []
-        told = len(regular(trace.index).stream)
-        assert 40 < told < len(trace.conversations("tcp"))       # both ways were gone
+        count = len(regular(trace.index).stream)
+        assert 40 < count < len(trace.conversations("tcp"))       # both ways were gone
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -174,9 +174,9 @@ def test_regular_conversations_are_not_decoded(tmp_path: Path) -> None:
     with trace_of(tmp_path / "x.pcapng", pcapng_bytes(frames, LINK_RAW)) as trace:
         trace.finish()
         summaries = Summaries(trace)
-        said = [summaries.of(stream) for stream in range(50)]
-        assert {one[:2] for one in said} == {("complete", ("TIME-WAIT", "CLOSED"))}
-        assert {one.application for one in said} == {"http"}
+        all_of_them = [summaries.of(stream) for stream in range(50)]
+        assert {one[:2] for one in all_of_them} == {("complete", ("TIME-WAIT", "CLOSED"))}
+        assert {one.application for one in all_of_them} == {"http"}
         assert sum(trace.decoded(stream) for stream in range(50)) == 0
 
 

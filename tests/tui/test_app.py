@@ -78,8 +78,8 @@ async def test_the_palette_lists_each_action_once(key: str) -> None:
         titles = [title for title, _ in listed]
         assert titles.count("Quit") == 1 and len(titles) == len(set(titles))
         if not key:
-            said = [title for title, about in listed if about.startswith("Key: ")]
-            assert all(title.startswith("Kept trace ") for title in said), said
+            traces = [title for title, about in listed if about.startswith("Key: ")]
+            assert all(title.startswith("Kept trace ") for title in traces), traces
         if key == "question_mark":
             assert titles.count("Back") == 1 and "Help" not in titles
 
@@ -227,8 +227,8 @@ async def test_sentences_are_never_read_as_markup() -> None:
         app.notify(sentence)
         app.screen.notify(f"Too: {sentence}")
         await pilot.pause()
-        said = [(note.message, note.markup) for note in app._notifications]
-        assert said == [(sentence, False), (f"Too: {sentence}", False)]
+        notes = [(note.message, note.markup) for note in app._notifications]
+        assert notes == [(sentence, False), (f"Too: {sentence}", False)]
 
 
 async def test_a_sentence_stands_there_once() -> None:
@@ -271,8 +271,8 @@ async def test_a_toast_of_any_length_is_shown_whole(size: tuple[int, int], langu
         use(language)
         for length in range(size[0] - 7, size[0] + 2):         # one line, or just not
             end = f"<{length}>"
-            said = "待" * ((length - len(end)) // 2) if language == "zh" else "x " * (length // 2)
-            app.notify(said[: length - len(end)] + end, timeout=60)
+            filling = "待" * ((length - len(end)) // 2) if language == "zh" else "x " * (length // 2)
+            app.notify(filling[: length - len(end)] + end, timeout=60)
             await until(pilot, partial(shown_in, app, end), f"the end of a toast of {length} cells")
             app.clear_notifications()
             await until(pilot, partial(gone_from, app, end), "none again")

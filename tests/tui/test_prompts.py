@@ -97,8 +97,8 @@ async def try_all(pilot: Pilot[Any], key: str) -> None:
             [worker for worker in pilot.app.workers if worker.group == "save"])
         await pilot.pause()
         if pilot.app.screen is prompt:
-            said = str(hint.content)
-            assert hint.has_class("-wrong") and said and said.isprintable(), (key, text)
+            words = str(hint.content)
+            assert hint.has_class("-wrong") and words and words.isprintable(), (key, words)
     await back(pilot, screen)
 
 
@@ -170,9 +170,9 @@ async def test_a_prompt_says_its_keys_whole_at_80_columns(place: Path, place_of:
         for key in PROMPTS[place_of]:
             await pilot.press(key)
             await until(pilot, lambda: isinstance(app.screen, PromptScreen), f"the prompt of {key}")
-            said = " ".join(map(str.strip, re.findall("\u2502(.*)\u2502", grid(app.screen))))
+            text = " ".join(map(str.strip, re.findall("\u2502(.*)\u2502", grid(app.screen))))
             hint = str(app.screen.query_one(".hint", Static).content)
-            assert hint in said and "\u23ce takes it" in said and "escape: back" in said
+            assert hint in text and "\u23ce takes it" in text and "escape: back" in text
             await back(pilot, screen)
 
 

@@ -31,9 +31,9 @@ async def test_a_new_account_has_no_downloads(
     monkeypatch.setenv("HOME", str(tmp_path))
     folder = tmp_path / "Downloads" if downloads else tmp_path
     folder.mkdir(exist_ok=True)
-    said = await taken()
+    sentence = await taken()
     (kept,) = folder.glob("inspector_*.svg")
-    assert said == f"The screenshot is saved as {kept}."
+    assert sentence == f"The screenshot is saved as {kept}."
     assert "<svg" in kept.read_text()[:200]
     mask = os.umask(0)
     os.umask(mask)

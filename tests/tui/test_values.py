@@ -205,7 +205,7 @@ def test_going_to_a_number_of_wireshark() -> None:
         trace.finish()
         texts = "w6", "W7", "wireshark 7", "w#6", "1", "2"
         assert [find_row(trace, text) for text in texts] == [0, 1, 1, 0, 0, 1]
-        for text, said in (
+        for text, sentence in (
             ("w3", "Number 3 in Wireshark is no packet but a system call; packet 1, there 6, follows it."),
             ("w9", "Wireshark has no packet 9 of this file; the last one is its 7."),
             ("w0", "Wireshark has no packet 0 of this file; the last one is its 7."),
@@ -213,7 +213,7 @@ def test_going_to_a_number_of_wireshark() -> None:
         ):
             with pytest.raises(GoToError) as caught:
                 find_row(trace, text)
-            assert str(caught.value) == said
+            assert str(caught.value) == sentence
 
 
 def test_going_to_a_time_of_day() -> None:

@@ -171,8 +171,8 @@ def test_bits_are_marked_within_their_bytes() -> None:
     assert bits_lines(data, field._replace(start=5, stop=5), 60) == []
     (alone,) = bits_lines(bytes(100), Field("", "Message 2", "", 0, 100), 60)
     assert plain(alone).strip() == "Message 2"               # a label without a value
-    (said,) = bits_lines(bytes(100), Field("data", "Data", "zeros", 0, 100), 60)
-    assert plain(said).rstrip() == "Data = zeros"
+    (line,) = bits_lines(bytes(100), Field("data", "Data", "zeros", 0, 100), 60)
+    assert plain(line).rstrip() == "Data = zeros"
 
 
 def test_bits_and_what_they_mean_are_never_cut() -> None:

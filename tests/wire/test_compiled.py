@@ -82,9 +82,9 @@ def test_bytes_end_where_the_data_end() -> None:
 
 def test_the_environment_can_switch_them_off() -> None:
     asked = "from inspector.wire import compiled; print(compiled.loops)"
-    told = subprocess.run([sys.executable, "-c", asked], env={**os.environ, "INSPECTOR_COMPILED": "0"},
-                          cwd=ROOT, capture_output=True, text=True, check=True)
-    assert told.stdout == "None\n"
+    result = subprocess.run([sys.executable, "-c", asked], env={**os.environ, "INSPECTOR_COMPILED": "0"},
+                            cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "None\n"
 
 
 def _built(folder: Path, path: str) -> list[Path]:

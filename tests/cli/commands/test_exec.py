@@ -20,7 +20,7 @@ from tests.support.running.lab import needs_lab, wait_until
 from tests.support.screen.window import terminal
 from tests.support.tiers import sweep
 
-TALK = """
+PINGS = """
 import socket
 a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(('127.0.0.1', 5353))
 b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b.sendto(b'hi' * {size}, ('127.0.0.1', 5353)); a.recv(9)
@@ -51,8 +51,8 @@ def test_a_program_that_cannot_start_is_one_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = inspector("exec", *words, "--", "no-such-program")
-    said = "inspector: no-such-program could not be started: No such file or directory.\n"
-    assert (done.returncode, done.stdout, done.stderr) == (127, "", said)
+    sentence = "inspector: no-such-program could not be started: No such file or directory.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (127, "", sentence)
     assert kept(own_folders) == [] and list(tmp_path.iterdir()) == []
     assert inspector("exec", *words, "--", str(tmp_path)).returncode == 126
 
@@ -73,7 +73,7 @@ def test_no_app_opens_for_a_program_that_cannot_start() -> None:
 
 
 def test_the_trace_is_kept_where_it_is_said(own_folders: Path) -> None:
-    done = inspector("exec", "--", sys.executable, "-c", TALK.format(size=1))
+    done = inspector("exec", "--", sys.executable, "-c", PINGS.format(size=1))
     (trace,) = kept(own_folders)
     assert done.stderr == f"inspector: The trace is kept as {trace}.\n"
     assert packets(trace) == 1
@@ -87,19 +87,19 @@ def test_a_program_may_sweep_the_folders_we_use(own_folders: Path, tmp_path: Pat
     sweep = f"import shutil, sys; shutil.rmtree({str(swept)!r})"
     for words in (("--save", str(saved)), ("--json", "packets"), ()):
         swept.mkdir(exist_ok=True)
-        program = f"{TALK.format(size=1)}\n{sweep}; shutil.rmtree({str(own_folders)!r}, True); sys.exit(7)"
+        program = f"{PINGS.format(size=1)}\n{sweep}; shutil.rmtree({str(own_folders)!r}, True); sys.exit(7)"
         done = inspector("exec", *words, "--", sys.executable, "-c", program, TMPDIR=str(swept))
         assert "Traceback" not in done.stderr
         if words == ("--save", str(saved)):
-            said = f"inspector: {saved} cannot be written: No such file or directory.\n"
-            assert done.returncode == 3 and done.stderr.endswith(said)
+            sentence = f"inspector: {saved} cannot be written: No such file or directory.\n"
+            assert done.returncode == 3 and done.stderr.endswith(sentence)
         elif words:
             assert done.returncode == 7 and json.loads(done.stdout)["udp.dstport"] == 5353
 
 
 def test_a_trace_that_the_program_removed_is_written_anew(tmp_path: Path) -> None:
     saved = tmp_path / "saved.pcapng"
-    program = f"{TALK.format(size=1)}\nimport os, sys; os.unlink({str(saved)!r}); sys.exit(7)"
+    program = f"{PINGS.format(size=1)}\nimport os, sys; os.unlink({str(saved)!r}); sys.exit(7)"
     done = inspector("exec", "--save", str(saved), "--", sys.executable, "-c", program)
     assert done.returncode == 7
     assert f"{saved} was removed meanwhile; it is written anew." in done.stderr
@@ -109,7 +109,7 @@ def test_a_trace_that_the_program_removed_is_written_anew(tmp_path: Path) -> Non
 @sweep("command", [("exec", "--save"), ("record", "--lab", "-o")], lambda words: words[0] == "exec")
 def test_a_capture_that_broke_is_told_and_no_success(command: tuple[str, ...], tmp_path: Path) -> None:
     for status, expected in ((0, 3), (7, 7)):
-        program = f"{TALK.format(size=2000) * 3}\nimport sys, time; time.sleep(0.3); sys.exit({status})"
+        program = f"{PINGS.format(size=2000) * 3}\nimport sys, time; time.sleep(0.3); sys.exit({status})"
         file = tmp_path / f"{command[0]}-{status}.pcapng"
         words = [*command, str(file), "--", sys.executable, "-c", program.replace("5353", "0x1000")]
         done = run(*words, code=LIMITED.format(size=4096))
@@ -124,7 +124,7 @@ def test_a_session_whose_trace_cannot_be_written_is_told_once_and_no_answer(tmp_
 
 
 def test_json_and_the_programs_output_never_mix(tmp_path: Path) -> None:
-    program = (sys.executable, "-c", TALK.format(size=1))
+    program = (sys.executable, "-c", PINGS.format(size=1))
     done = inspector("exec", "--json", "packets", "--", *program)
     assert [json.loads(line)["udp.dstport"] for line in done.stdout.splitlines()] == [5353]
     assert done.stderr == "talked\n"
@@ -142,8 +142,8 @@ def test_a_file_with_contents_is_not_overwritten_unasked(command: tuple[str, ...
     file.write_bytes(b"of great value")
     rest = () if command[0] == "run" else ("--", "true")
     done = inspector(*command, str(file), *rest)
-    said = f"inspector: {file} exists already. --overwrite writes it anew.\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+    sentence = f"inspector: {file} exists already. --overwrite writes it anew.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
     assert file.read_bytes() == b"of great value"
     assert inspector(*command, str(file), "--overwrite", *rest).returncode == 0
     assert file.read_bytes().startswith(b"\n\r\r\n")
@@ -161,7 +161,7 @@ def test_a_signal_leaves_nothing_in_the_temporary_folder(
     (folder := tmp_path / "tmp").mkdir()
     sign, file = tmp_path / "started", tmp_path / "recorded.pcapng"
     words = command.replace("FILE", str(file)).split()
-    program = f"{TALK.format(size=1)}\nopen({str(sign)!r}, 'w'); import time; time.sleep(60)"
+    program = f"{PINGS.format(size=1)}\nopen({str(sign)!r}, 'w'); import time; time.sleep(60)"
     if words[0] == "run":
         words += [word for number in range(400) for word in ("--message", f"push {number}")]
         words += ["--behaviour", "push"]
@@ -175,13 +175,13 @@ def test_a_signal_leaves_nothing_in_the_temporary_folder(
         process.send_signal(number)
         _, output = process.communicate()
         assert process.wait() == 128 + number
-    said = output.decode()
-    told = f"Ended by {number.name}." if words[0] == "run" else f"{number.name} went on to the program."
-    assert f"inspector: {told}\n" in said and "Traceback" not in said
+    text = output.decode()
+    sentence = f"Ended by {number.name}." if words[0] == "run" else f"{number.name} went on to the program."
+    assert f"inspector: {sentence}\n" in text and "Traceback" not in text
     assert list(folder.iterdir()) == []
     if command == "exec":
         (trace,) = kept(own_folders)
-        assert f"inspector: The trace is kept as {trace}.\n" in said
+        assert f"inspector: The trace is kept as {trace}.\n" in text
         assert packets(trace) == 1
     elif words[0] == "record":
         assert packets(file) == 1

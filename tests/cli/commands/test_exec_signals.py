@@ -18,7 +18,7 @@ from tests.support.running.processes import first_line
 from tests.support.screen.window import terminal
 from tests.support.tiers import sweep, thorough
 
-TELLS = """
+PRINTS_SIGNALS = """
 import signal, sys, time
 def told(number, frame):
     print('got', number, flush=True)
@@ -38,7 +38,7 @@ print('runs', flush=True)
 while True:
     time.sleep(60)
 """
-SAYS_WHAT_IT_IGNORES = """
+PRINTS_IGNORED = """
 import signal
 print([number for number in {numbers} if signal.getsignal(number) is signal.SIG_IGN])
 """
@@ -66,12 +66,12 @@ def test_a_signal_to_us_alone_goes_on_to_the_program(
     command: str, number: signal.Signals, tmp_path: Path
 ) -> None:
     file = tmp_path / "t.pcapng"
-    with running([*command.split(), str(file)], TELLS) as process:
+    with running([*command.split(), str(file)], PRINTS_SIGNALS) as process:
         assert first_line(process) == "runs\n"
         process.send_signal(number)
-        printed, said = process.communicate(timeout=60)
+        printed, errors = process.communicate(timeout=60)
     assert printed == f"got {int(number)}\n" and process.returncode == 40 + number
-    assert said.startswith(f"inspector: {number.name} went on to the program.\n") and str(file) in said
+    assert errors.startswith(f"inspector: {number.name} went on to the program.\n") and str(file) in errors
     assert inspector("decode", str(file), "--json", "packets").returncode == 0
 
 
@@ -80,10 +80,10 @@ def test_a_program_that_a_signal_ends_has_its_trace_kept(own_folders: Path) -> N
     with running(["exec"], "print('runs', flush=True); import time; time.sleep(60)") as process:
         first_line(process)
         process.send_signal(signal.SIGUSR1)
-        _, said = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=60)
     (trace,) = (own_folders / "state" / "inspector" / "traces").glob("*")
     assert process.returncode == 128 + signal.SIGUSR1
-    assert said == f"inspector: SIGUSR1 went on to the program.\ninspector: The trace is kept as {trace}.\n"
+    assert errors == f"inspector: SIGUSR1 went on to the program.\ninspector: The trace is kept as {trace}.\n"
 
 
 @thorough
@@ -107,7 +107,7 @@ def test_a_program_ignores_what_it_was_told_to(ignored: tuple[signal.Signals, ..
         for number in ignored:
             signal.signal(number, signal.SIG_IGN)
 
-    with running(["exec", "--save", str(tmp_path / "t.pcapng")], SAYS_WHAT_IT_IGNORES, before) as process:
+    with running(["exec", "--save", str(tmp_path / "t.pcapng")], PRINTS_IGNORED, before) as process:
         printed, _ = process.communicate(timeout=60)
     assert printed == f"{[int(number) for number in ignored]}\n"
 
@@ -116,18 +116,18 @@ def test_a_program_ignores_what_it_was_told_to(ignored: tuple[signal.Signals, ..
        lambda number: number is signal.SIGINT)  # fmt: skip
 def test_a_signal_to_our_whole_group_reaches_the_program_once(number: signal.Signals, tmp_path: Path) -> None:
     words = ["exec", "--save", str(tmp_path / "t.pcapng")]
-    with running(words, TELLS, before=os.setpgrp) as process:
+    with running(words, PRINTS_SIGNALS, before=os.setpgrp) as process:
         first_line(process)
         os.killpg(process.pid, number)
-        printed, said = process.communicate(timeout=60)
+        printed, errors = process.communicate(timeout=60)
     assert printed == f"got {int(number)}\n" and process.returncode == 40 + number
-    assert "went on" not in said
+    assert "went on" not in errors
 
 
 @sweep("key", [b"\x03", b"\x1c"], lambda key: key == b"\x03")
 def test_a_key_of_the_terminal_reaches_the_program_once(key: bytes, tmp_path: Path) -> None:
     words = ["exec", "--save", str(tmp_path / "t.pcapng"), "--", sys.executable, "-c"]
-    with terminal(tmp_path, [*COMMAND, *words, TELLS.format(numbers=NUMBERS)]) as window:
+    with terminal(tmp_path, [*COMMAND, *words, PRINTS_SIGNALS.format(numbers=NUMBERS)]) as window:
         window.read_until(b"runs")
         window.write(key)
         seen = window.read_until(b"packets")
@@ -151,7 +151,7 @@ def test_what_we_are_told_while_we_begin_reaches_the_program(tmp_path: Path) -> 
                       blocked.read_text().splitlines()):
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=60)
     os.close(reader)
     os.close(writer)
-    assert process.returncode == 128 + signal.SIGTERM and b"went on to the program" in said
+    assert process.returncode == 128 + signal.SIGTERM and b"went on to the program" in errors

@@ -22,8 +22,8 @@ from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 
 
-def lesson(*words: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    return inspector("lesson", *words, input=said)
+def lesson(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    return inspector("lesson", *words, input=typed)
 
 
 def test_the_list_says_what_there_is_and_how_far_it_is_done() -> None:
@@ -113,19 +113,19 @@ def test_a_quiz_is_graded_answer_by_answer(language: str) -> None:
     words = ("quiz", trace, "--seed", "5", "--questions", "6", "--lang", language)
     nothing = lesson(*words)
     assert nothing.returncode == 1 and "✗" not in nothing.stdout and "0 / 6" in nothing.stdout
-    shown = lesson(*words, said="s\n" * 6)
+    shown = lesson(*words, typed="s\n" * 6)
     assert shown.returncode == 1 and shown.stdout.count("✗") == 6 and "0 / 6" in shown.stdout
-    left = lesson(*words, said="s\nabc\n\n99x\nS\nq\n1\n")      # what is no answer is asked again
+    left = lesson(*words, typed="s\nabc\n\n99x\nS\nq\n1\n")      # what is no answer is asked again
     assert left.returncode == 1 and left.stdout.count("✗") == 2 and left.stdout.count("> ") == 6
     assert f"0 / 2 {WORDS[language]['score']}, 4 {WORDS[language]['left-out']}" in left.stdout
     assert all(cell_width(line) <= 100 for line in left.stdout.splitlines())
     answers = [one.truth if not one.choices else str(one.choices.index(one.truth) + 1)
                for one in made(trace, language)]
-    right = lesson(*words, said=f"{answers[0]}\n{answers[1]}\nq\n")       # who leaves has said nothing wrong
+    right = lesson(*words, typed=f"{answers[0]}\n{answers[1]}\nq\n")       # who leaves has said nothing wrong
     assert "2 / 2" in right.stdout and right.returncode == 0
-    assert lesson(*words, said="q\n").returncode == 1                      # and here nothing at all
-    assert lesson(*words, said="".join(f"{one}\n" for one in answers)).returncode == 0
-    some = lesson(*words, said="1\n" * 6)
+    assert lesson(*words, typed="q\n").returncode == 1                      # and here nothing at all
+    assert lesson(*words, typed="".join(f"{one}\n" for one in answers)).returncode == 0
+    some = lesson(*words, typed="1\n" * 6)
     assert some.stdout.count("✓") + some.stdout.count("✗") == 6
 
 

@@ -205,7 +205,7 @@ def test_files_and_services_of_this_machine_are_not_for_visitors(tmp_path: Path)
             assert words not in seen
 
 
-def said(visit: ClientConnection, *keys: str) -> None:
+def press(visit: ClientConnection, *keys: str) -> None:
     for key in keys:
         visit.send(json.dumps(["stdin", key]))
 
@@ -228,7 +228,7 @@ def test_a_browser_keeps_its_seat_in_a_class_and_nobody_takes_anothers(tmp_path:
         with server.visit(f"inspector-seat={seat}") as visit:
             until(visit, b"Your name")
             wait_until(lambda: (folder / "votes" / f"{seat}.json").exists(), "the learner to be there")
-            said(visit, *"Ada", "\r")
+            press(visit, *"Ada", "\r")
             wait_until(lambda: (folder / f"{seat}.json").exists(), "the name to be kept")
         wait_until(lambda: not server.apps, "the end of the visitor")
         wait_until(lambda: not list((folder / "votes").iterdir()), "the vote to go")
@@ -252,25 +252,25 @@ def test_three_browsers_vote_and_their_answers_stay_with_the_class(tmp_path: Pat
         visits = [all_of_them.enter_context(server.visit()) for _ in range(3)]
         for name, visit in zip(("Ada", "Bo", "Cy"), visits, strict=True):
             until(visit, b"Your name")
-            said(visit, *name, "\r")
+            press(visit, *name, "\r")
             until(visit, b"next question appears")
         box.publish(asked)
         for number, visit in zip("122", visits, strict=True):
             until(visit, b"How many?")
-            said(visit, number, "\r")
+            press(visit, number, "\r")
             until(visit, b"Your answer")
         assert box.votes(asked) == (3, {"a": 1, "b": 2})
         box.publish(Ballot("q", 1, "told", "A lesson", "How many?", asked.options, truth="b",
                            foreseen={"a": "a"}, lesson="udp", step="many", steps=9))
         for words, visit in zip((b"Not so.", b"Right.", b"Right."), visits, strict=True):
             until(visit, words)
-        said(visits[0], "L")
+        press(visits[0], "L")
         until(visits[0], b"What a socket is")
-        said(visits[0], "\r")
+        press(visits[0], "\r")
         until(visits[0], b"paused")
-        said(visits[0], "\r")
+        press(visits[0], "\r")
         until(visits[0], b"Which number will")
-        said(visits[0], "5", "\r")
+        press(visits[0], "5", "\r")
         until(visits[0], b"It was")
     found = gathered([folder])
     assert not found.faults and sorted(one.name for one, _ in found.learners) == ["Ada", "Bo", "Cy"]

@@ -83,8 +83,8 @@ def test_a_service_that_is_not_there_is_a_reset_and_a_sentence(tmp_path: Path) -
     assert done.returncode == 1
     assert f"The relay's connection onward to 127.0.0.1:{port} failed: Connection refused." in done.stderr
     assert "RST" in done.stdout
-    told = inspector("decode", kept, "--json", "findings").stdout
-    found = [json.loads(line) for line in told.splitlines()]
+    printed = inspector("decode", kept, "--json", "findings").stdout
+    found = [json.loads(line) for line in printed.splitlines()]
     assert [one["id"] for one in found] == ["tcp.connection-refused"]      # no server is blamed
     assert "the reset is the relay's" in found[0]["text"]
 

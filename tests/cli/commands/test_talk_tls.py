@@ -76,12 +76,12 @@ def decoded(trace: Path, what: str) -> list[dict[str, object]]:
 
 
 @needs_lab
-@sweep(("kind", "message", "key", "said"), [
+@sweep(("kind", "message", "key", "answer"), [
     ("http", "GET /there", "http.request.uri", "/there"), ("websocket", "hello", "payload", "hello"),
     ("tcp", "hello", "", ""),
 ], lambda case: case[0] == "websocket")
 def test_what_is_said_by_tls_is_shown_by_the_trace(
-    kind: str, message: str, key: str, said: str, tmp_path: Path
+    kind: str, message: str, key: str, answer: str, tmp_path: Path
 ) -> None:
     own, trace = certificate(tmp_path), tmp_path / "x.pcapng"
     with service(kind, own.server()) as port:
@@ -89,7 +89,7 @@ def test_what_is_said_by_tls_is_shown_by_the_trace(
                    str(trace), trusted=own)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     if key:
-        assert said in [one.get(key) for one in decoded(trace, kind)]
+        assert answer in [one.get(key) for one in decoded(trace, kind)]
     else:
         assert {23} <= {one["tls.record.content_type"] for one in decoded(trace, "tls")}
     kinds = block_types(trace)

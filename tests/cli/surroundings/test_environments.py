@@ -39,8 +39,8 @@ USUAL = ("root's home",)
 @pytest.fixture(params=[pytest.param(case, id=name, marks=() if name in USUAL else thorough)
                         for name, case in HOMES.items()])
 def home(request: pytest.FixtureRequest) -> tuple[dict[str, str], str]:
-    changes, said = request.param
-    return environment(**changes), said
+    changes, sentence = request.param
+    return environment(**changes), sentence
 
 
 def _open(folder: Path) -> None:
@@ -52,21 +52,21 @@ def _open(folder: Path) -> None:
 
 @needs_lab
 def test_exec_goes_on_and_says_that_its_trace_is_not_kept(home: tuple[dict[str, str], str]) -> None:
-    own, said = home
-    talk = "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'hi', ('127.0.0.1', 9))"
-    done = run_as_unknown("exec", "--", interpreter(), "-c", talk, environment=own)
+    own, sentence = home
+    program = "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'hi', ('127.0.0.1', 9))"
+    done = run_as_unknown("exec", "--", interpreter(), "-c", program, environment=own)
     words = done.stderr.decode()
     assert (done.returncode, words.count("\n")) == (0, 1), words
-    assert words.startswith(f"inspector: {said}") and "--save FILE keeps it." in words
+    assert words.startswith(f"inspector: {sentence}") and "--save FILE keeps it." in words
     assert b'UDP "hi"' in done.stdout
 
 
 @thorough
 @needs_lab
 def test_the_app_opens_and_runs_a_session(home: tuple[dict[str, str], str]) -> None:
-    own, said = home
+    own, sentence = home
     with Terminal([], own, size=(200, 40), python=interpreter(), user=UNKNOWN) as app:
-        app.until_shown(said[:40])              # in the launcher
+        app.until_shown(sentence[:40])              # in the launcher
         app.press("t")
         app.until_shown("saves")
         app.press("q")
@@ -92,11 +92,11 @@ def test_a_cache_that_scapy_may_not_use_is_not_used(words: list[str], tmp_path: 
 
 
 def test_doctor_says_it_and_how_it_is_mended(home: tuple[dict[str, str], str]) -> None:
-    own, said = home
+    own, sentence = home
     done = run_as_unknown("doctor", environment=own)
     lines = done.stdout.decode().splitlines()
     number = next(n for n, line in enumerate(lines) if "kept traces" in line)
-    assert said in lines[number] and lines[number].startswith(" ! ")
+    assert sentence in lines[number] and lines[number].startswith(" ! ")
     assert lines[number + 1].strip().startswith("export ")
     assert done.stderr == b""
 

@@ -37,9 +37,9 @@ def limited(command: str, folder: Path, limit: int, most: int) -> subprocess.Com
 def test_few_open_files_are_no_mistake_of_the_user(command: str, most: int, tmp_path: Path) -> None:
     done = limited(command, tmp_path, resource.RLIMIT_NOFILE, most)
     assert done.returncode == 3, done.stderr
-    first, *mends = done.stderr.splitlines()
+    first, *remedies = done.stderr.splitlines()
     assert first.endswith(": Too many open files.") and "[Errno" not in first
-    assert mends == ["inspector: This mends it: ulimit -n 1024"] or "could not be started" in first
+    assert remedies == ["inspector: This mends it: ulimit -n 1024"] or "could not be started" in first
     assert [one.name for one in tmp_path.iterdir()] == ["output"]
 
 
@@ -102,8 +102,8 @@ def test_little_memory_breaks_a_session_with_that_reason(
     done = limited(command, tmp_path, resource.RLIMIT_AS, megabytes * 1_000_000)
     assert done.returncode in (0, 3), done.stderr
     assert "Error" not in done.stderr and "Traceback" not in done.stderr
-    said = "memory" in done.stderr and "inspector: This mends it: ulimit -v unlimited" in done.stderr
-    assert said or done.returncode == 0, done.stderr
+    is_memory = "memory" in done.stderr and "inspector: This mends it: ulimit -v unlimited" in done.stderr
+    assert is_memory or done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", ["missing/t.pcapng", "."])

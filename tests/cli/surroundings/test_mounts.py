@@ -22,7 +22,7 @@ from tests.support.tiers import sweep
 CAPTURE = ROOT / "tests" / "data" / "traces" / "http-connections.pcapng"
 MOUNTS = '''mount -t tmpfs -o "$1" none "$2" && cd "$2" && shift 2 && "$@"
 code=$?; cp -r . "$KEPT"; exit $code'''
-TALKS = """
+PROGRAM = """
 import socket, threading
 server = socket.create_server(("127.0.0.1", 8000))
 def reads():
@@ -60,7 +60,7 @@ def on_a_mount(
 @sweep("command", ["exec", "record --lab"], "exec".__eq__)
 def test_a_trace_on_a_full_disk_is_whole_up_to_there(command: str, tmp_path: Path) -> None:
     option = "--save" if command == "exec" else "-o"
-    words = [*COMMAND, *command.split(), option, "t.pcapng", "--", sys.executable, "-c", TALKS]
+    words = [*COMMAND, *command.split(), option, "t.pcapng", "--", sys.executable, "-c", PROGRAM]
     done = on_a_mount(tmp_path, "size=64k", words)
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("No space left on device") == 1 and "Traceback" not in done.stderr
@@ -89,12 +89,12 @@ def test_a_file_on_a_read_only_disk_is_refused_at_once(words: list[str], tmp_pat
 
 
 @needs_lab
-@pytest.mark.parametrize(("options", "says"), [
+@pytest.mark.parametrize(("options", "sentence"), [
     ("ro", ""), ("size=4k", "inspector: The trace could not be written: No space left on device.\n")])
-def test_folders_of_ours_that_cannot_be_written(options: str, says: str, tmp_path: Path) -> None:
+def test_folders_of_ours_that_cannot_be_written(options: str, sentence: str, tmp_path: Path) -> None:
     """Read-only, the trace stands elsewhere; on a full disk what is missing is said."""
     folders = ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME")
     done = on_a_mount(tmp_path, options, [*COMMAND, "run", "tcp"],
                       **dict.fromkeys(folders, str(tmp_path / "mount")))
-    assert (done.returncode, done.stderr) == (3 if says else 0, says)
-    assert " TCP " in done.stdout or says
+    assert (done.returncode, done.stderr) == (3 if sentence else 0, sentence)
+    assert " TCP " in done.stdout or sentence

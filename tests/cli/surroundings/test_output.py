@@ -44,10 +44,10 @@ def test_what_cannot_be_written_is_one_sentence(words: str, where: str, tmp_path
     assert done.stderr.count(b"\n") == 1
 
 
-SAYS = ["--help", "decode FILE --json packets", "nonsense", "decode / --json http"]
+PRINTING = ["--help", "decode FILE --json packets", "nonsense", "decode / --json http"]
 
 
-@sweep("words", SAYS, lambda words: words == SAYS[1])
+@sweep("words", PRINTING, lambda words: words == PRINTING[1])
 def test_nothing_is_said_where_nobody_hears(words: str, tmp_path: Path) -> None:
     heard = shell(words, tmp_path / "one.pcapng")
     assert shell(f"{words} 2>&-", tmp_path / "one.pcapng").returncode == heard.returncode
@@ -103,8 +103,8 @@ def test_a_program_runs_without_an_input_of_ours(tmp_path: Path) -> None:
 
 
 def test_an_option_without_its_word_points_to_its_own_command(tmp_path: Path) -> None:
-    said = shell("exec --json", tmp_path / "one.pcapng").stderr
-    assert b"'inspector exec --help' shows the way" in said
+    errors = shell("exec --json", tmp_path / "one.pcapng").stderr
+    assert b"'inspector exec --help' shows the way" in errors
 
 
 def test_names_that_no_encoding_has_are_said(tmp_path: Path) -> None:

@@ -164,12 +164,13 @@ def tried(asked: list[tuple[list[str], bool]], place: Path) -> list[tuple[list[s
 
 @sweep("most", [20, None], bool, ids=["some", "all"])
 def test_every_path_of_every_command_gets_one_sentence(place: Path, most: int | None) -> None:
-    for words, status, said in tried(list(cases())[:most], place):     # the first ones are those of decode
-        assert status in (0, 1, 2, 3, 4), (words, status, said)
-        assert "Traceback" not in said and not set(said) & {"\x1b", "\x9b", "\u202e", "\udcff"}, (words, said)
+    for words, status, errors in tried(list(cases())[:most], place):     # the first ones are those of decode
+        assert status in (0, 1, 2, 3, 4), (words, status, errors)
+        assert "Traceback" not in errors, (words, errors)
+        assert not set(errors) & {"\x1b", "\x9b", "\u202e", "\udcff"}, (words, errors)
         if status > 1:
-            lines = said.splitlines()
-            assert len(lines) <= 2 and all(line.startswith("inspector: ") for line in lines), (words, said)
+            lines = errors.splitlines()
+            assert len(lines) <= 2 and all(line.startswith("inspector: ") for line in lines), (words, errors)
     assert (place / CAPTURE).read_bytes() == (TRACES / "tcp.pcapng").read_bytes()
 
 
@@ -191,8 +192,8 @@ def test_no_file_with_contents_is_overwritten_unasked(called: str, option: str, 
     notes = place / "notes.txt"
     before, there = notes.read_bytes(), set(place.iterdir())
     done = run()
-    said = "inspector: notes.txt exists already. --overwrite writes it anew.\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+    sentence = "inspector: notes.txt exists already. --overwrite writes it anew.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
     assert notes.read_bytes() == before and set(place.iterdir()) == there
     done = run("--overwrite")
     assert done.returncode in (0, 1) and notes.read_bytes() != before, done.stderr
@@ -244,8 +245,8 @@ def test_exit_statuses_are_those_that_the_readme_gives(place: Path, most: int | 
                 expected.append(4 if reads else 2 if there else 3)
             whole.add(known)
     assert {2, 3, 4} == set(expected) and len(asked) > 15
-    for (words, status, said), wanted in zip(tried(asked, place), expected, strict=True):
-        assert status == wanted and said.startswith("inspector: "), (words, status, said)
+    for (words, status, errors), wanted in zip(tried(asked, place), expected, strict=True):
+        assert status == wanted and errors.startswith("inspector: "), (words, status, errors)
 
 
 @thorough
@@ -253,11 +254,11 @@ def test_a_dash_is_standard_output_or_refused_and_never_a_file(place: Path) -> N
     asked = [(called_with(called, command, parameter, "-"), False)
              for called, command in commands() for parameter in command.params
              if isinstance(parameter.type, OutputName)]
-    found = {tuple(words): (status, said) for words, status, said in tried(asked, place)}
+    found = {tuple(words): (status, errors) for words, status, errors in tried(asked, place)}
     assert len(found) > 8 and not (place / "-").exists()
-    for words, (status, said) in found.items():
-        taken = "tandard output" in said and status == 2
-        assert taken or status in (0, 1), (words, status, said)
+    for words, (status, errors) in found.items():
+        taken = "tandard output" in errors and status == 2
+        assert taken or status in (0, 1), (words, status, errors)
 
 
 def test_a_capture_goes_to_a_program_that_reads_it(place: Path) -> None:

@@ -16,7 +16,7 @@ from tests.support.running.lab import needs_lab
 from tests.support.screen.terminal import Terminal
 from tests.support.tiers import sweep, thorough
 
-TALK = """
+EXCHANGE = """
 import socket
 a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(("127.0.0.1", 5353))
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"hi", ("127.0.0.1", 5353)); a.recv(9)
@@ -70,19 +70,19 @@ def test_the_title_tells_whether_somebody_writes_the_file(packed: bool, tmp_path
 @thorough
 def test_what_is_no_capture_is_one_sentence(tmp_path: Path) -> None:
     inspector = f"{shlex.quote(sys.executable)} -m inspector"
-    for line, said in (
+    for line, sentence in (
         (f"echo something else entirely | {inspector} open -", b"standard input is neither a pcap nor"),
         (f"head -c 10 {CAPTURE} | {inspector} open -", b"standard input is too short to be a capture."),
         (f"{inspector} open <(true)", b"is empty."),
     ):
         with Terminal.of(["bash", "-c", line]) as app:
             assert app.end() == 4
-            assert said in app.seen and app.seen.count(b"\n") == 1 and b"\x1b" not in app.seen
+            assert sentence in app.seen and app.seen.count(b"\n") == 1 and b"\x1b" not in app.seen
 
 
 @needs_lab
 def test_the_trace_of_a_program_that_ended_is_not_followed() -> None:
-    with Terminal(["exec", "--", sys.executable, "-c", TALK], size=(120, 40)) as app:
+    with Terminal(["exec", "--", sys.executable, "-c", EXCHANGE], size=(120, 40)) as app:
         app.until_shown("1 packet ", "■ ended")
         app.press("7")
         app.until_shown("Findings")

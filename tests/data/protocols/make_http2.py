@@ -64,7 +64,7 @@ def calls() -> None:
     def total(requests: Iterable[bytes], context: Any) -> bytes:
         return b"%d" % sum(map(len, requests))
 
-    def talk(requests: Iterable[bytes], context: Any) -> Iterator[bytes]:
+    def answers(requests: Iterable[bytes], context: Any) -> Iterator[bytes]:
         yield from requests
 
     def slow(request: bytes, context: Any) -> bytes:
@@ -76,7 +76,7 @@ def calls() -> None:
         "Count": grpc.unary_stream_rpc_method_handler(count),
         "Slow": grpc.unary_unary_rpc_method_handler(slow),
         "Total": grpc.stream_unary_rpc_method_handler(total),
-        "Talk": grpc.stream_stream_rpc_method_handler(talk),
+        "Talk": grpc.stream_stream_rpc_method_handler(answers),
     }
     server = grpc.server(futures.ThreadPoolExecutor(4))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Fruit", handlers),))

@@ -37,7 +37,7 @@ def play() -> None:
         with subprocess.Popen(["mosquitto", "-c", f"{folder}/conf"], stderr=subprocess.DEVNULL) as server:
             time.sleep(0.5)
             try:
-                talk()
+                exchange()
             finally:
                 server.terminate()
 
@@ -47,7 +47,7 @@ def run(program: str, *options: str, port: int = OPEN) -> None:
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def talk() -> None:
+def exchange() -> None:
     command = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(OPEN), "-i", "listener", "-q", "2", "-C", "6",
                "-t", "fruit/#", "-t", "$SYS/broker/version"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL):

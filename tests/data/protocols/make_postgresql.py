@@ -79,7 +79,7 @@ def play() -> None:
         with subprocess.Popen([str(PROGRAMS / "postgres"), *options], stderr=subprocess.DEVNULL) as server:
             try:
                 wait()
-                talk()
+                exchange()
             finally:
                 server.terminate()
 
@@ -96,7 +96,7 @@ def psql(user: str, script: str, database: str = "postgres") -> None:
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def talk() -> None:
+def exchange() -> None:
     roles = "CREATE ROLE careful LOGIN PASSWORD 'secret'; CREATE ROLE plain LOGIN PASSWORD 'secret';"
     psql("tester", SQL + roles)
     psql("careful", "SELECT current_user;")

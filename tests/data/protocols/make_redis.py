@@ -68,12 +68,12 @@ def play() -> None:
         with subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL) as server:
             time.sleep(0.5)
             try:
-                talk()
+                exchange()
             finally:
                 server.terminate()
 
 
-def talk() -> None:
+def exchange() -> None:
     cli(['SET greeting "hello"', "GET greeting", "GET nothing", "INCR visits", "STRLEN greeting",
          "RPUSH list a b c", "LRANGE list 0 -1", "LPUSH greeting x", "MYSTERY 1",
          "HSET user name ada year 1815", "HGETALL user",

@@ -94,12 +94,12 @@ def changed_keys(certificate: str, key: str) -> None:
         client = ["openssl", "s_client", "-connect", f"127.0.0.1:{OPENSSL}", "-keylogfile",
                   os.environ["SSLKEYLOGFILE"]]
         with subprocess.Popen(client, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-                              stderr=subprocess.DEVNULL) as talk:
-            assert talk.stdin is not None
+                              stderr=subprocess.DEVNULL) as process:
+            assert process.stdin is not None
             for line in ("before\n", "k\n", "between\n", "K\n", "after\n", "Q\n"):
                 time.sleep(0.15)
-                talk.stdin.write(line)
-                talk.stdin.flush()
+                process.stdin.write(line)
+                process.stdin.flush()
             time.sleep(0.15)
         server.terminate()
 

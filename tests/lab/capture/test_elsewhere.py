@@ -54,7 +54,7 @@ def elsewhere() -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()
 
 
-def say(process: subprocess.Popen[str], text: str) -> None:
+def command(process: subprocess.Popen[str], text: str) -> None:
     assert process.stdin is not None
     process.stdin.write(f"{text}\n")
     process.stdin.flush()
@@ -65,7 +65,7 @@ def hears(place: Place, process: subprocess.Popen[str], text: str) -> bool:
     with opened_in(place, (PORT,), NO_LIMITS) as packets:
         bind(packets, ANY)
         packets.settimeout(20)
-        say(process, text)
+        command(process, text)
         return any(text.encode() in packets.recv(1 << 16) for _ in range(8))
 
 
@@ -124,12 +124,12 @@ def test_the_helper_opens_a_socket_in_another_network_for_its_ports_alone() -> N
     with elsewhere() as process, borrow([], (PORT,), 0, process.pid) as packets:
         bind(packets, ANY)
         packets.settimeout(20)
-        say(process, "by the helper")
+        command(process, "by the helper")
         assert any(b"by the helper" in packets.recv(1 << 16) for _ in range(8))
     with elsewhere() as process, borrow([], (PORT + 1,), 0, process.pid) as packets:
         bind(packets, ANY)
         packets.setblocking(False)
-        say(process, "not its port")
+        command(process, "not its port")
         assert process.stdin is not None
         process.stdin.close()
         process.wait()
@@ -151,7 +151,7 @@ def test_a_helper_is_asked_where_entering_needs_privilege() -> None:
         given = environment(PATH=folder, XDG_STATE_HOME=folder, HOME=folder)
         with Terminal.of(words, given) as app:
             app.until_shown(f"process {process.pid}", "● live")
-            say(process, "hello by pkexec")
+            command(process, "hello by pkexec")
             app.until_shown("hello by pkexec")
             app.press("\x11")
             assert app.end() == 0
@@ -163,7 +163,7 @@ def test_the_app_watches_another_network(tmp_path: Path) -> None:
         words = [*COMMAND, "watch", "--netns", str(process.pid), str(PORT)]
         with terminal(tmp_path, words, size=(120, 40)) as app:
             app.until_shown(f"process {process.pid}", "● live")
-            say(process, "hello on the screen")
+            command(process, "hello on the screen")
             app.until_shown("hello on the screen")
             app.write(b"\x11")
             app.read_until(LEFT)

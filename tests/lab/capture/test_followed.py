@@ -75,7 +75,7 @@ def program(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def say(process: subprocess.Popen[str], text: str) -> str:
+def command(process: subprocess.Popen[str], text: str) -> str:
     """What it answers."""
     assert process.stdin is not None
     process.stdin.write(f"{text}\n")
@@ -83,17 +83,17 @@ def say(process: subprocess.Popen[str], text: str) -> str:
     return first_line(process).strip()
 
 
-def talk(process: subprocess.Popen[str]) -> int:
+def dial(process: subprocess.Popen[str]) -> int:
     """Have it listen, and talk to it; the port."""
-    port = int(say(process, "listen"))
+    port = int(command(process, "listen"))
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(b"hello")
-        assert say(process, "answer") == "done"
+        assert command(process, "answer") == "done"
         assert client.recv(100) == b"answer to hello"
     return port
 
 
-def others_talk() -> int:
+def foreign_exchange() -> int:
     """What nobody asked for; its port."""
     with (socket.create_server(("127.0.0.1", 0)) as server,
           socket.create_connection(server.getsockname()) as client):
@@ -131,10 +131,10 @@ def test_ports_are_found_as_they_open_from_the_first_packet_on(tmp_path: Path) -
     path = tmp_path / "x.pcapng"
     with program(tmp_path) as process:
         with start_agent(path, "host", process=Process(process.pid, NAME)) as agent:
-            known = talk(process)                  # nobody could know this port when its first packet came
-            foreign = others_talk()
+            known = dial(process)                  # nobody could know this port when its first packet came
+            foreign = foreign_exchange()
             with socket.create_server(("127.0.0.1", 0)) as server:
-                threading.Thread(target=say, args=(process, f"dial {server.getsockname()[1]}"),
+                threading.Thread(target=command, args=(process, f"dial {server.getsockname()[1]}"),
                                  daemon=True).start()  # fmt: skip
                 came, _ = server.accept()
                 dialled = came.getpeername()[1]
@@ -161,8 +161,8 @@ def test_a_name_is_waited_for_and_children_belong_to_it(tmp_path: Path) -> None:
     with start_agent(path, "host", process=Process(name=NAME)) as agent:
         wait_for(agent, path, f"No process is named {NAME} yet: it is waited for.")
         with program(tmp_path) as process:
-            say(process, "child")
-            port = talk(process)
+            command(process, "child")
+            port = dial(process)
             wait_for(agent, path, f"{port} is listened on by {NAME} {process.pid} and its children.")
             assert process.stdin is not None
             process.stdin.close()
@@ -183,7 +183,7 @@ def test_the_other_ways_to_capture_are_narrowed_too(way: str, tmp_path: Path) ->
         return
     with program(tmp_path) as process, borrow([], (), 0) as packets:
         with start_agent(path, "host", process=Process(process.pid), packet_socket=packets.fileno()):
-            port, foreign = talk(process), others_talk()
+            port, foreign = dial(process), foreign_exchange()
         assert port in ports_in(path) and foreign not in ports_in(path)
         assert first_flags(path, port) == 0x002
 
@@ -236,7 +236,7 @@ def test_the_app_waits_for_a_service_and_shows_it(tmp_path: Path) -> None:
     with terminal(tmp_path, [*COMMAND, "watch", "--name", NAME], size=(120, 40)) as app:
         app.until_shown(f"processes named {NAME}", "● live")
         with program(tmp_path) as process:
-            talk(process)
+            dial(process)
             app.until_shown("answer to hello")
         app.write(b"\x11")
         app.read_until(LEFT)

@@ -89,8 +89,8 @@ with socket.create_connection(("{RESOLVER}", 53), 20) as asked:
     print(asked.recv(4096)[-4:])
 """
     with a_resolver() as port:
-        said = run_in_lab(tmp_path / "x.pcapng", program, Outside(names=((RESOLVER, "127.0.0.1", port),)))
-    assert said.splitlines() == [f"b'\\xc0\\x00\\x02\\x07' ('{RESOLVER}', 53)", "b'\\xc0\\x00\\x02\\x07'"]
+        status = run_in_lab(tmp_path / "x.pcapng", program, Outside(names=((RESOLVER, "127.0.0.1", port),)))
+    assert status.splitlines() == [f"b'\\xc0\\x00\\x02\\x07' ('{RESOLVER}', 53)", "b'\\xc0\\x00\\x02\\x07'"]
     with Trace.open(tmp_path / "x.pcapng") as trace:
         trace.finish()
         assert {one["application"] for one in conversations(trace)} == {"dns"}
@@ -125,5 +125,5 @@ def test_a_name_that_is_none_is_said_and_nobody_stands_for_it(tmp_path: Path) ->
     assert run_in_lab(tmp_path / "x.pcapng", program, outside) == "111\n"
     with Trace.open(tmp_path / "x.pcapng") as trace:
         trace.finish()
-        (said,) = (event.text for event in trace.events if event.kind == "failed")
-    assert said.startswith("Nobody is led to no-such-host.invalid:80: ")
+        (sentence,) = (event.text for event in trace.events if event.kind == "failed")
+    assert sentence.startswith("Nobody is led to no-such-host.invalid:80: ")

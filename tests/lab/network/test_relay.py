@@ -213,9 +213,9 @@ def test_a_relay_that_is_killed_is_told_and_the_lab_goes_on(tmp_path: Path, serv
         server, _ = service.accept()
         with server:
             os.kill(relay_of(agent), signal.SIGKILL)
-            told = wait_for_event(agent, path, "failed").event("failed").text
-            assert told == ("The relay was ended by signal SIGKILL. What it led between the lab and this "
-                            "machine has ended with it.")
+            sentence = wait_for_event(agent, path, "failed").event("failed").text
+            assert sentence == ("The relay was ended by signal SIGKILL. What it led between the lab and this "
+                                "machine has ended with it.")
             assert client.recv(1) == b"" and server.recv(1) == b""
         agent.send(Start(SessionSpec(kind="tcp", messages=("hello",))))
         wait_for_event(agent, path, "session-ended")
@@ -248,12 +248,12 @@ def test_ends_that_both_speak_at_once_lose_nothing(tmp_path: Path, service: sock
         connected(port).close()
         service.accept()[0].close()
         for round_ in range(40):
-            said = f"round {round_}".encode()
+            data = f"round {round_}".encode()
             with socket.create_connection(("127.0.0.1", port), WITHIN) as client:
-                client.sendall(said)
+                client.sendall(data)
                 server, _ = service.accept()
                 with server:
-                    server.sendall(said[::-1])
+                    server.sendall(data[::-1])
                     server.shutdown(socket.SHUT_WR)
-                    assert client.recv(100) == said[::-1]
-                    assert server.recv(100) == said
+                    assert client.recv(100) == data[::-1]
+                    assert server.recv(100) == data

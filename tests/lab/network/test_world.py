@@ -43,8 +43,8 @@ def test_a_program_reaches_the_outside_and_is_captured_there(tmp_path: Path) -> 
 
         threading.Thread(target=greet, daemon=True).start()
         program = f"import socket; print(socket.create_connection(({host!r}, {port}), 20).recv(9))"
-        said = run_in_lab(tmp_path / "x.pcapng", program, NET)
-    if "greeting" not in said:
+        status = run_in_lab(tmp_path / "x.pcapng", program, NET)
+    if "greeting" not in status:
         pytest.skip("the carrier gives the lab this very address, so that it is not reached from there")
     with Trace.open(tmp_path / "x.pcapng") as trace:
         trace.finish()

@@ -21,7 +21,7 @@ from inspector.sessions.kinds import REGISTRY
 from inspector.sessions.kinds.browser.programs import find_browser
 from inspector.trace.trace import Trace
 from inspector.views.json.findings import findings as findings_in
-from tests.protocols.every_protocol.test_sweeps import TOLD, Packet, findings, packets_of
+from tests.protocols.every_protocol.test_sweeps import EXPECTED, Packet, findings, packets_of
 from tests.support.running.lab import needs_lab, played
 from tests.support.tiers import sweep, thorough
 
@@ -61,7 +61,7 @@ def blocks_of(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += size
 
 
-def said(path: Path, blocks: list[tuple[int, bytes]]) -> dict[str, str]:
+def by_command(path: Path, blocks: list[tuple[int, bytes]]) -> dict[str, str]:
     """What is found in a file of these blocks."""
     path.write_bytes(b"".join(block for _, block in blocks))
     with Trace.open(path) as trace:
@@ -88,10 +88,10 @@ def test_no_session_of_ours_is_accused_of_what_its_capture_lost(name: str, tmp_p
     with played(tmp_path / "whole.pcapng", spec) as trace:
         assert trace.index.count > 1
     blocks = list(blocks_of((tmp_path / "whole.pcapng").read_bytes()))
-    whole = said(tmp_path / "part.pcapng", blocks)
+    whole = by_command(tmp_path / "part.pcapng", blocks)
     for how, some in lacking(blocks):
-        accused = said(tmp_path / "part.pcapng", some)
-        assert not accused.keys() - whole.keys() - TOLD, (how, accused)
+        accused = by_command(tmp_path / "part.pcapng", some)
+        assert not accused.keys() - whole.keys() - EXPECTED, (how, accused)
 
 
 def some_lost(packets: list[Packet]) -> Iterator[tuple[str, list[Packet]]]:
@@ -113,6 +113,6 @@ def test_no_clean_capture_of_others_accuses_anybody_when_it_lacks_something(fold
         clean += 1
         for how, some in some_lost(packets):
             accused = [one.text for one in findings(some, link, secrets)
-                       if one.id not in TOLD | SO.get(path.stem, set())]
+                       if one.id not in EXPECTED | SO.get(path.stem, set())]
             assert not accused, (path.name, how)
     assert clean >= 2

@@ -63,8 +63,8 @@ def test_after_a_hole_no_text_is_claimed() -> None:
     whole = [one.get("payload") for one in read("21D")[2]]
     assert "order 8: pay 2000 to Bobby, then stop" in whole
     for name in ("21A", "21E"):
-        said = [one.get("payload") for one in read(name)[2]]
-        assert [text for text in said[1:] if text] == [] and said[0]
+        payloads = [one.get("payload") for one in read(name)[2]]
+        assert [text for text in payloads[1:] if text] == [] and payloads[0]
 
 
 def test_what_an_unknown_extension_made_of_frames_is_not_read_as_text() -> None:
@@ -103,13 +103,15 @@ def test_where_the_request_of_an_upgrade_is_lost_the_frames_of_both_ends_are_rea
     assert frames == [("client", 1), ("server", 1), ("client", 8), ("server", 8)]
 
 
-@pytest.mark.parametrize(("name", "told", "http", "frames"), [
+@pytest.mark.parametrize(("name", "protocols", "http", "frames"), [
     ("08a", ["proxy", "http"], 4, 0), ("08b", ["proxy", "http", "websocket"], 2, 4),
     ("09f", ["socks", "http", "websocket"], 2, 4), ("24a", ["dns"], 0, 0),
 ])
-def test_what_follows_a_preface_is_recognised(name: str, told: list[str], http: int, frames: int) -> None:
+def test_what_follows_a_preface_is_recognised(
+    name: str, protocols: list[str], http: int, frames: int
+) -> None:
     _, requests, messages = read(name)
-    assert layers(name) == told and (len(requests), len(messages)) == (http, frames)
+    assert layers(name) == protocols and (len(requests), len(messages)) == (http, frames)
     assert all("response_in" in one or "request_in" in one for one in requests)
 
 

@@ -34,15 +34,15 @@ def turns_of(path: Path) -> list[Turn]:
     with Trace.open(path) as trace:
         trace.finish()
         flow = trace.flow(STREAMS.get(path.stem, 0))
-        said: list[Turn] = []
+        turns_found: list[Turn] = []
         for row in rows_in(flow.rows):
             end = flow.direction(row)
             data = b"".join(flow.streams[end].read(*part) for part in flow.streams[end].ranges_of(row))
-            if data and said and said[-1][0] == end:
-                said[-1] = end, said[-1][1] + data
+            if data and turns_found and turns_found[-1][0] == end:
+                turns_found[-1] = end, turns_found[-1][1] + data
             elif data:
-                said.append((end, data))
-        return said
+                turns_found.append((end, data))
+        return turns_found
 
 
 def secrets_of(path: Path) -> KeyLog:
@@ -52,7 +52,7 @@ def secrets_of(path: Path) -> KeyLog:
         return trace.secrets
 
 
-def told(turns: list[Turn], sizes: list[int], ports: tuple[int, int], secrets: KeyLog) -> list[Any]:
+def messages_of(turns: list[Turn], sizes: list[int], ports: tuple[int, int], secrets: KeyLog) -> list[Any]:
     """Records and findings of the turns in segments of these sizes, one after the other, again and again."""
     trace, place, number = MemoryTrace(secrets=secrets), [1, 1], 0
     frames = [segment(0, "S", 0, ports=ports), segment(1, "SA", 0, 1, ports=ports)]
@@ -77,13 +77,13 @@ def told(turns: list[Turn], sizes: list[int], ports: tuple[int, int], secrets: K
 def test_cuts_change_nothing(path: Path, most: int) -> None:
     turns, secrets = turns_of(path), secrets_of(path)
     ports = (40000, 53 if "dns" in path.stem else 80)
-    whole = told(turns, [30_000], ports, secrets)
+    whole = messages_of(turns, [30_000], ports, secrets)
     assert len(whole) > 2
 
     @settings(max_examples=most, deadline=None)
     @given(st.lists(st.integers(1, 700), min_size=1, max_size=8))
     def same(sizes: list[int]) -> None:
-        assert told(turns, sizes, ports, secrets) == whole
+        assert messages_of(turns, sizes, ports, secrets) == whole
 
     same()
-    assert told(turns, [7], ports, secrets) == whole
+    assert messages_of(turns, [7], ports, secrets) == whole

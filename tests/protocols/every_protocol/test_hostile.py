@@ -70,13 +70,13 @@ def changed(turns: list[Turn], changes: list[tuple[int, str, bytes]]) -> list[Tu
     found = list(turns)
     for place, how, data in changes:
         number = place % len(found)
-        end, said = found[number]
-        at = (place // 7) % (len(said) + 1)
+        end, sent = found[number]
+        at = (place // 7) % (len(sent) + 1)
         found[number] = {
-            "set": (end, said[:at] + data + said[at + len(data) :]), "cut": (end, said[:at] + said[at + 3 :]),
-            "put": (end, said[:at] + data + said[at:]), "say": (1 - end, said),
+            "set": (end, sent[:at] + data + sent[at + len(data) :]), "cut": (end, sent[:at] + sent[at + 3 :]),
+            "put": (end, sent[:at] + data + sent[at:]), "say": (1 - end, sent),
         }[how]
-    return [(end, said) for end, said in found if said]
+    return [(end, sent) for end, sent in found if sent]
 
 
 @sweep(("path", "most"), [(path, most) for most in (13, 40) for path in SPOKEN], lambda case: case[1] < 40,
@@ -88,8 +88,8 @@ def test_any_bytes_give_records_or_findings(path: Path, most: int) -> None:
     @given(CHANGES, st.frozensets(st.integers(0, 30), max_size=3), st.booleans(),
            st.sampled_from([80, 53, 1080, 1883, 5432, 6379]))
     def holds(changes: list[tuple[int, str, bytes]], lost: frozenset[int], begun: bool, port: int) -> None:
-        said = changed(turns, changes)
-        if said:
-            check(read(said, lost, begun, port, secrets))
+        spoilt = changed(turns, changes)
+        if spoilt:
+            check(read(spoilt, lost, begun, port, secrets))
 
     holds()

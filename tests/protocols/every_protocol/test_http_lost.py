@@ -73,7 +73,7 @@ def pairs(application: ApplicationLayers, flow_of: MemoryTrace) -> dict[Place, P
     return found
 
 
-def told(packets: list[Packet], link: int) -> tuple[list[Finding], dict[Place, Place]]:
+def found_in(packets: list[Packet], link: int) -> tuple[list[Finding], dict[Place, Place]]:
     trace = MemoryTrace(link)
     trace.add([frame for _, frame, _ in packets], [time for time, _, _ in packets],
               [length for _, _, length in packets])
@@ -108,12 +108,12 @@ def changed(packets: list[Packet], places: list[int]) -> Iterator[tuple[str, lis
 
 def wrong(path: Path, step: int) -> list[tuple[str, object]]:
     packets, link = packets_of(path)
-    findings, truth = told(packets, link)
+    findings, truth = found_in(packets, link)
     clean = {one.id for one in findings}
     found: list[tuple[str, object]] = []
     for how, some in changed(packets, list(range(0, len(packets), step))):
-        said, paired = told(some, link)
-        found += [(how, f"{one.id}: {one.text}") for one in said if one.id not in clean]
+        findings_here, paired = found_in(some, link)
+        found += [(how, f"{one.id}: {one.text}") for one in findings_here if one.id not in clean]
         found += [(how, pair) for pair in paired.items() if truth.get(pair[0]) != pair[1]]
     return found
 
@@ -137,10 +137,10 @@ def test_the_worst_of_them(name: str, at: int, size: int) -> None:
     """A lost request among pipelined ones, a lost HEAD: told as an answer that is known to be no other's."""
     path = next(path for path in SESSIONS if path.stem == name)
     packets, link = packets_of(path)
-    _, truth = told(packets, link)
+    _, truth = found_in(packets, link)
     time, frame, length = packets[at]
     lost = [*packets[:at], *([(time, frame[:size], length)] if size else []), *packets[at + 1 :]]
-    findings, paired = told(lost, link)
+    findings, paired = found_in(lost, link)
     assert not [one for one in findings if one.severity == "error" and one.id.startswith("http.")
                 and one.id != "http.invalid-content-encoding"]
     assert paired.items() <= truth.items() and len(paired) < len(truth)

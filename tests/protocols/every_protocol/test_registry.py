@@ -75,9 +75,9 @@ def test_filter_json_and_list_say_the_same_of_every_capture() -> None:
             objects = list(messages(trace, protocol))
             seen[protocol.name] += len(objects)
             rows = Filter(protocol.name).rows(trace).tolist()
-            told = {number - 1 for one in objects for number in one["frames"]}
+            of_messages = {number - 1 for one in objects for number in one["frames"]}
             if protocol.name not in COLUMNS:       # a record that is not whole completes no packet
-                assert set(rows) <= told, (path, protocol.name)
+                assert set(rows) <= of_messages, (path, protocol.name)
             for row in rows[:3]:
                 assert packet_tree(trace, row)
     unheard = [protocol.name for protocol in REGISTRY if not seen[protocol.name]]

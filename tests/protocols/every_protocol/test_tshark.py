@@ -16,10 +16,10 @@ from tests.tools.protocol_oracle import FIELDS, capture
 
 DATA = Path(__file__).parents[2] / "data" / "protocols"
 Values = dict[str, list[str]]
-UNTOLD = {"", "SSL response"}      # what tshark does not print
+UNPRINTED = {"", "SSL response"}      # what tshark does not print
 
 
-def told_by_tshark(name: str) -> dict[int, Values]:
+def of_tshark(name: str) -> dict[int, Values]:
     """Time of a packet -> its fields; only those that have values."""
     found: dict[int, Values] = {}
     for line in read_table(DATA / f"{name}.tsv"):
@@ -36,7 +36,7 @@ def as_tshark(value: object) -> str:
     return "".join(one if one.isascii() else "\ufffd" * len(one.encode()) for one in str(value))
 
 
-def told_by_us(name: str) -> dict[int, Values]:
+def of_ours(name: str) -> dict[int, Values]:
     """The same by the records that a packet completes, in the order of the stream."""
     protocol = by_name(FIELDS[name][0])
     assert protocol is not None
@@ -52,7 +52,7 @@ def told_by_us(name: str) -> dict[int, Values]:
             for one in trace.application(stream).completed(row, protocol.name):
                 for field in wanted:
                     values[field.name] += map(as_tshark, field.get(one.layer.decoder, one.record))
-            kept = {key: [one for one in some if one not in UNTOLD] for key, some in values.items()}
+            kept = {key: [one for one in some if one not in UNPRINTED] for key, some in values.items()}
             if any(kept.values()):
                 found[int(trace.index.time_ns[row])] = {key: some for key, some in kept.items() if some}
     return found
@@ -62,5 +62,5 @@ def told_by_us(name: str) -> dict[int, Values]:
 def test_fields_are_those_of_tshark(name: str) -> None:
     if name.startswith("tls."):
         pytest.importorskip("cryptography")
-    ours, theirs = told_by_us(name), told_by_tshark(name)
+    ours, theirs = of_ours(name), of_tshark(name)
     assert ours == theirs

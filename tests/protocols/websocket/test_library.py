@@ -49,7 +49,7 @@ class Pair:
     """A client and a server of the library, their bytes put into a conversation."""
 
     def __init__(self, deflate: dict[str, int | bool] | None, size: int = 1400) -> None:
-        self.talk = Traffic(size)
+        self.traffic = Traffic(size)
         theirs, ours = None, None
         if deflate is not None:
             theirs = [library.ClientPerMessageDeflateFactory(client_max_window_bits=True)]
@@ -74,15 +74,15 @@ class Pair:
             for direction in (0, 1):
                 for data in self.ends[direction].data_to_send():
                     if data:
-                        self.talk.say(direction, data)
+                        self.traffic.write(direction, data)
                         self.ends[1 - direction].receive_data(data)
                         moved = True
 
     def close(self) -> WebLayers:
         self.ends[0].send_close(1000, "bye")
         self.flush()
-        self.talk.end("F", first=1)
-        return self.talk.application(limit=1 << 24)
+        self.traffic.end("F", first=1)
+        return self.traffic.application(limit=1 << 24)
 
 
 Message = tuple[int, bool, list[bytes]]

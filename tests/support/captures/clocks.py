@@ -16,8 +16,8 @@ def jumping() -> bytes:
     wire.upgrade()
     wire.close()
     wire.begin(40001)
-    wire.say(CLIENT, GET)
-    wire.say(SERVER, OK)
+    wire.write(CLIENT, GET)
+    wire.write(SERVER, OK)
     wire.close()
     packets, found = 0, []
     for block in wire.blocks:

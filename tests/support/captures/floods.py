@@ -25,7 +25,7 @@ _GET = b"\x82\x84\x86\x41\x01a"              # :method GET, :path /, :scheme htt
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
-def _talk(port: int, *turns: tuple[int, bytes], each: int = 1400, end: bool = True) -> File:
+def _frames(port: int, *turns: tuple[int, bytes], each: int = 1400, end: bool = True) -> File:
     """A conversation with a port."""
     wire = Wire()
     wire.blocks = wire.blocks[:2]
@@ -34,7 +34,7 @@ def _talk(port: int, *turns: tuple[int, bytes], each: int = 1400, end: bool = Tr
     for direction, flags in ((CLIENT, "S"), (SERVER, "SA"), (CLIENT, "A")):
         wire.send(direction, flags)
     for direction, data in turns:
-        wire.say(direction, data, each)
+        wire.write(direction, data, each)
     if end:
         wire.close()
     return File(wire.file())
@@ -51,9 +51,10 @@ def _frame(kind: int, flags: int, stream: int, body: bytes = b"") -> bytes:
     return struct.pack(">I", len(body))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + body
 
 
-def _http2(asked: bytes, told: bytes = b"") -> File:
+def _http2(asked: bytes, answer: bytes = b"") -> File:
     opening = PREFACE + _frame(_SETTINGS, 0, 0)
-    return _talk(80, (CLIENT, opening), (SERVER, _frame(_SETTINGS, 0, 0)), (CLIENT, asked), (SERVER, told))
+    settings = _frame(_SETTINGS, 0, 0)
+    return _frames(80, (CLIENT, opening), (SERVER, settings), (CLIENT, asked), (SERVER, answer))
 
 
 def continuations(size: int) -> File:
@@ -147,7 +148,7 @@ def dns_long_names(size: int) -> File:
 
 def dns_over_tcp(size: int) -> File:
     asked = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + b"\1a\0\0\1\0\1"
-    return _talk(53, (CLIENT, _again(struct.pack(">H", len(asked)) + asked, size)))
+    return _frames(53, (CLIENT, _again(struct.pack(">H", len(asked)) + asked, size)))
 
 
 def shortest_dns(size: int) -> File:
@@ -160,13 +161,13 @@ def shortest_dns(size: int) -> File:
 
 def shortest_mqtt(size: int) -> File:
     connect = b"\x10\x0d\0\4MQTT\4\2\0\x3c\0\1a"
-    return _talk(1883, (CLIENT, connect), (SERVER, b"\x20\2\0\0"), (CLIENT, _again(b"\xc0\0", size)))
+    return _frames(1883, (CLIENT, connect), (SERVER, b"\x20\2\0\0"), (CLIENT, _again(b"\xc0\0", size)))
 
 
 def mqtt_publishes(size: int) -> File:
     connect = b"\x10\x0d\0\4MQTT\4\2\0\x3c\0\1a"
     sent = b"".join(b"\x32\x05\0\1a" + struct.pack(">H", n & 0xFFFF) for n in range(size // 7))
-    return _talk(1883, (CLIENT, connect), (SERVER, b"\x20\2\0\0"), (CLIENT, sent))
+    return _frames(1883, (CLIENT, connect), (SERVER, b"\x20\2\0\0"), (CLIENT, sent))
 
 
 def mqtt_properties(size: int) -> File:
@@ -176,14 +177,14 @@ def mqtt_properties(size: int) -> File:
     body = b"\0\1a" + b"\xd0\xf7\7" + pairs
     length = len(body)
     head = b"\x30" + bytes([length & 127 | 128, length >> 7 & 127 | 128, length >> 14])
-    return _talk(1883, (CLIENT, connect), (SERVER, b"\x20\3\0\0\0"), (CLIENT, _again(head + body, size)))
+    return _frames(1883, (CLIENT, connect), (SERVER, b"\x20\3\0\0\0"), (CLIENT, _again(head + body, size)))
 
 
 def mqtt_topics(size: int) -> File:
     connect = b"\x10\x0d\0\4MQTT\4\2\0\x3c\0\1a"
     body = b"\0\1" + b"\0\1a\0" * 4000
     one = b"\x82" + bytes([len(body) & 127 | 128, len(body) >> 7]) + body
-    return _talk(1883, (CLIENT, connect), (SERVER, b"\x20\2\0\0"), (CLIENT, _again(one, size)))
+    return _frames(1883, (CLIENT, connect), (SERVER, b"\x20\2\0\0"), (CLIENT, _again(one, size)))
 
 
 _PG_START = struct.pack(">II", 17, 196608) + b"user\0a\0\0"
@@ -191,21 +192,21 @@ _PG_READY = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I"
 
 
 def shortest_postgresql(size: int) -> File:
-    return _talk(5432, (CLIENT, _PG_START), (SERVER, _PG_READY), (CLIENT, _again(b"S\0\0\0\4", size)))
+    return _frames(5432, (CLIENT, _PG_START), (SERVER, _PG_READY), (CLIENT, _again(b"S\0\0\0\4", size)))
 
 
 def postgresql_notices(size: int) -> File:
-    return _talk(5432, (CLIENT, _PG_START), (SERVER, _PG_READY), (CLIENT, b"Q\0\0\0\x06a\0"),
-                 (SERVER, _again(b"N\0\0\0\5\0", size)))
+    return _frames(5432, (CLIENT, _PG_START), (SERVER, _PG_READY), (CLIENT, b"Q\0\0\0\x06a\0"),
+                   (SERVER, _again(b"N\0\0\0\5\0", size)))
 
 
 def postgresql_columns(size: int) -> File:
     """Rows of 2,000 columns, each null."""
     columns = b"".join(b"a\0" + bytes(18) for _ in range(2000))
-    told = b"T" + struct.pack(">IH", 6 + len(columns), 2000) + columns
+    answer = b"T" + struct.pack(">IH", 6 + len(columns), 2000) + columns
     row = b"D" + struct.pack(">IH", 6 + 8000, 2000) + b"\xff\xff\xff\xff" * 2000
-    return _talk(5432, (CLIENT, _PG_START), (SERVER, _PG_READY), (CLIENT, b"Q\0\0\0\x06a\0"),
-                 (SERVER, told + _again(row, size)))
+    return _frames(5432, (CLIENT, _PG_START), (SERVER, _PG_READY), (CLIENT, b"Q\0\0\0\x06a\0"),
+                   (SERVER, answer + _again(row, size)))
 
 
 _GREETING = (b"\x0a8.0\0" + bytes(4) + b"abcdefgh\0\xff\xf7\x21\2\0\xff\x81\x15" + bytes(10)
@@ -218,21 +219,21 @@ def _mysql(number: int, body: bytes) -> bytes:
 
 def shortest_mysql(size: int) -> File:
     login = struct.pack("<IIB", 0x200, 1 << 24, 33) + bytes(23) + b"a\0\0"
-    return _talk(3306, (SERVER, _mysql(0, _GREETING)), (CLIENT, _mysql(1, login)),
-                 (SERVER, _mysql(2, b"\0\0\0\2\0\0\0")), (CLIENT, _again(_mysql(0, b"\x0e"), size)))
+    return _frames(3306, (SERVER, _mysql(0, _GREETING)), (CLIENT, _mysql(1, login)),
+                   (SERVER, _mysql(2, b"\0\0\0\2\0\0\0")), (CLIENT, _again(_mysql(0, b"\x0e"), size)))
 
 
 def empty_mysql(size: int) -> File:
-    return _talk(3306, (SERVER, _mysql(0, _GREETING)), (CLIENT, _again(_mysql(1, b""), size)))
+    return _frames(3306, (SERVER, _mysql(0, _GREETING)), (CLIENT, _again(_mysql(1, b""), size)))
 
 
 def mysql_rows(size: int) -> File:
     login = struct.pack("<IIB", 0x200, 1 << 24, 33) + bytes(23) + b"a\0\0"
     column = _mysql(2, b"\3def\0\0\0\1a\0\x0c\x21\0\1\0\0\0\xfd\0\0\0\0\0")
     rows = b"".join(_mysql(n, b"\xfb") for n in range(size // 5))
-    return _talk(3306, (SERVER, _mysql(0, _GREETING)), (CLIENT, _mysql(1, login)),
-                 (SERVER, _mysql(2, b"\0\0\0\2\0\0\0")), (CLIENT, _mysql(0, b"\3select")),
-                 (SERVER, _mysql(1, b"\1") + column + _mysql(3, b"\xfe\0\0\2\0") + rows))
+    return _frames(3306, (SERVER, _mysql(0, _GREETING)), (CLIENT, _mysql(1, login)),
+                   (SERVER, _mysql(2, b"\0\0\0\2\0\0\0")), (CLIENT, _mysql(0, b"\3select")),
+                   (SERVER, _mysql(1, b"\1") + column + _mysql(3, b"\xfe\0\0\2\0") + rows))
 
 
 def _record(kind: int, body: bytes) -> bytes:
@@ -243,49 +244,49 @@ _HELLO = b"\1\0\0\x2b\3\3" + bytes(32) + b"\0\0\2\x13\1\1\0\0\0"
 
 
 def shortest_tls_records(size: int) -> File:
-    return _talk(443, (CLIENT, _record(22, _HELLO)), (SERVER, _again(_record(23, b"x"), size)))
+    return _frames(443, (CLIENT, _record(22, _HELLO)), (SERVER, _again(_record(23, b"x"), size)))
 
 
 def tls_handshake_in_bytes(size: int) -> File:
     """A message of a handshake in records of one byte."""
-    return _talk(443, (CLIENT, _record(22, _HELLO)),
-                 (SERVER, _record(22, b"\x0b\xff\xff\xff") + _again(_record(22, b"x"), size)))
+    return _frames(443, (CLIENT, _record(22, _HELLO)),
+                   (SERVER, _record(22, b"\x0b\xff\xff\xff") + _again(_record(22, b"x"), size)))
 
 
 def tls_hellos(size: int) -> File:
-    return _talk(443, (CLIENT, _again(_record(22, _HELLO), size)))
+    return _frames(443, (CLIENT, _again(_record(22, _HELLO), size)))
 
 
 def tls_extensions(size: int) -> File:
     body = b"\3\3" + bytes(32) + b"\0\0\2\x13\1\1\0" + struct.pack(">H", 16000) + b"\xfa\xfa\0\0" * 4000
-    return _talk(443, (CLIENT, _again(_record(22, b"\1" + struct.pack(">I", len(body))[1:] + body), size)))
+    return _frames(443, (CLIENT, _again(_record(22, b"\1" + struct.pack(">I", len(body))[1:] + body), size)))
 
 
 def tls_alerts(size: int) -> File:
-    return _talk(443, (CLIENT, _record(22, _HELLO)), (SERVER, _again(_record(21, b"\1\x5a"), size)))
+    return _frames(443, (CLIENT, _record(22, _HELLO)), (SERVER, _again(_record(21, b"\1\x5a"), size)))
 
 
 def shortest_events(size: int) -> File:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-    return _talk(80, (CLIENT, GET), (SERVER, head + _again(b"data:\n\n", size)))
+    return _frames(80, (CLIENT, GET), (SERVER, head + _again(b"data:\n\n", size)))
 
 
 def one_event_of_lines(size: int) -> File:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-    return _talk(80, (CLIENT, GET), (SERVER, head + _again(b"data:\n", size)))
+    return _frames(80, (CLIENT, GET), (SERVER, head + _again(b"data:\n", size)))
 
 
 def comments_of_events(size: int) -> File:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-    return _talk(80, (CLIENT, GET), (SERVER, head + _again(b":\n", size)))
+    return _frames(80, (CLIENT, GET), (SERVER, head + _again(b":\n", size)))
 
 
 def nulls_of_redis(size: int) -> File:
-    return _talk(6379, (CLIENT, b"*1\r\n$4\r\nPING\r\n"), (SERVER, b"+PONG\r\n" + _again(b"_\r\n", size)))
+    return _frames(6379, (CLIENT, b"*1\r\n$4\r\nPING\r\n"), (SERVER, b"+PONG\r\n" + _again(b"_\r\n", size)))
 
 
 def inline_redis(size: int) -> File:
-    return _talk(6379, (CLIENT, _again(b"PING\r\n", size)))
+    return _frames(6379, (CLIENT, _again(b"PING\r\n", size)))
 
 
 # --- TCP, IP -----------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class Wire:
         if at is None:
             self.next[direction] += len(payload) + ("S" in flags) + ("F" in flags)
 
-    def say(self, direction: int, data: bytes, size: int = 1400) -> None:
+    def write(self, direction: int, data: bytes, size: int = 1400) -> None:
         """Data in segments of `size` bytes."""
         for start in range(0, len(data), size):
             self.send(direction, "PA", data[start : start + size])
@@ -60,7 +60,7 @@ class Wire:
         """The opening handshake of WebSocket."""
         turns = ((CLIENT, request(DEFLATE)), (SERVER, response(DEFLATE))) if deflate else UPGRADE
         for direction, data in turns:
-            self.say(direction, data)
+            self.write(direction, data)
 
     def close(self) -> None:
         """Both ends close."""
@@ -86,9 +86,9 @@ def _websocket(size: int, frames: Callable[[int], bytes], each: int = 1400, defl
     """A client's frames after the upgrade; `each`: bytes of a segment, 0: a segment a frame."""
     wire = Wire()
     wire.upgrade(deflate)
-    said = [frames(number) for number in range(size)]
-    for part in said if not each else [b"".join(said)]:
-        wire.say(CLIENT, part, each or 1400)
+    parts = [frames(number) for number in range(size)]
+    for part in parts if not each else [b"".join(parts)]:
+        wire.write(CLIENT, part, each or 1400)
     return wire.file()
 
 
@@ -148,7 +148,7 @@ def one_message_of_final_blocks(size: int) -> bytes:
 def _http(*turns: tuple[int, bytes], each: int = 1400, close: bool = True) -> bytes:
     wire = Wire()
     for direction, data in turns:
-        wire.say(direction, data, each)
+        wire.write(direction, data, each)
     if close:
         wire.close()
     return wire.file()
@@ -252,7 +252,7 @@ def reversed_segments(size: int) -> bytes:
     wire = Wire()
     base = wire.next[SERVER]
     data = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (size * 10) + b"0123456789" * size
-    wire.say(CLIENT, GET)
+    wire.write(CLIENT, GET)
     for start in reversed(range(0, len(data), 10)):
         wire.send(SERVER, "PA", data[start : start + 10], base + start)
     return wire.file()
@@ -290,8 +290,8 @@ def conversations(size: int) -> bytes:
     wire.blocks, connections = wire.blocks[:2], size
     for number in range(connections):
         wire.begin(1024 + number % 60000, 99 + number)
-        wire.say(CLIENT, GET)
-        wire.say(SERVER, OK)
+        wire.write(CLIENT, GET)
+        wire.write(SERVER, OK)
         wire.close()
     return wire.file()
 
@@ -307,7 +307,7 @@ def reused_ports(size: int) -> bytes:
     wire = Wire()
     for number in range(size):
         wire.begin(40000, 1_000_000 + number * 100_000)
-        wire.say(CLIENT, GET)
+        wire.write(CLIENT, GET)
         wire.close()
     return wire.file()
 
@@ -317,14 +317,14 @@ def reset_connections(size: int) -> bytes:
     wire = Wire()
     for number in range(size):
         wire.begin(1024 + number % 60000, 99 + number)
-        wire.say(CLIENT, GET)
+        wire.write(CLIENT, GET)
         wire.send(SERVER, "R")
     return wire.file()
 
 
 def repeated_acknowledgments(size: int) -> bytes:
     wire = Wire()
-    wire.say(SERVER, b"0123456789")
+    wire.write(SERVER, b"0123456789")
     for _ in range(size):
         wire.send(CLIENT, "A")
     return wire.file()

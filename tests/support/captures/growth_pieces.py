@@ -17,6 +17,7 @@ from tests.support.captures.services import (
     Turn,
     answer,
     ask,
+    exchange,
     frame,
     http2,
     mqtt,
@@ -27,7 +28,6 @@ from tests.support.captures.services import (
     postgresql,
     query,
     rows,
-    talk,
     tls,
     word,
 )
@@ -36,7 +36,7 @@ _EACH = 64                       # bytes of a segment
 
 
 def _web(turns: Iterable[Turn]) -> bytes:
-    return talk(80, turns, _EACH)
+    return exchange(80, turns, _EACH)
 
 
 def _answered(head: bytes, body: bytes) -> bytes:
@@ -90,7 +90,7 @@ def sse_comments_of_an_event(size: int) -> bytes:
 def _websocket(frames: Iterable[bytes], deflate: bool = False) -> bytes:
     wire = Wire()
     wire.upgrade(deflate)
-    wire.say(CLIENT, b"".join(frames), _EACH)
+    wire.write(CLIENT, b"".join(frames), _EACH)
     return wire.file()
 
 
@@ -123,14 +123,14 @@ def http2_settings_of_a_frame(size: int) -> bytes:
 
 def http2_trailers_of_a_message(size: int) -> bytes:
     block = b"".join(b"\0\x08%08d\1v" % number for number in range(size))
-    said = answer(0, ends=0) + frame(0, 0, 1, b"body") + frame(1, 5, 1, block)
-    return http2([(CLIENT, ask(0)), (SERVER, said)], _EACH)
+    sent = answer(0, ends=0) + frame(0, 0, 1, b"body") + frame(1, 5, 1, block)
+    return http2([(CLIENT, ask(0)), (SERVER, sent)], _EACH)
 
 
 def grpc_messages_of_a_frame(size: int) -> bytes:
     kind = b"\0\x0ccontent-type\x10application/grpc"
-    said = frame(0, 1, 1, b"\0\0\0\0\x0aabcdefghij" * size)
-    return http2([(CLIENT, ask(0, kind, 0) + said), (SERVER, answer(0, kind))], _EACH)
+    sent = frame(0, 1, 1, b"\0\0\0\0\x0aabcdefghij" * size)
+    return http2([(CLIENT, ask(0, kind, 0) + sent), (SERVER, answer(0, kind))], _EACH)
 
 
 # MQTT
@@ -144,9 +144,9 @@ def mqtt_topics_in_segments(size: int) -> bytes:
 def mqtt_properties_of_a_packet(size: int) -> bytes:
     properties = b"".join(b"\x26" + word(b"k%05d" % number) + word(b"v") for number in range(size))
     hello = mqtt_packet(0x10, word(b"MQTT"), b"\5\2\0\x3c\0", word(b"me"))
-    said = mqtt_packet(0x30, word(b"a"), mqtt_packet(0, properties)[1:], b"said")
-    turns = [(CLIENT, hello), (SERVER, b"\x20\3\0\0\0"), (CLIENT, said), (CLIENT, b"\xe0\0")]
-    return talk(1883, turns, _EACH)
+    sent = mqtt_packet(0x30, word(b"a"), mqtt_packet(0, properties)[1:], b"said")
+    turns = [(CLIENT, hello), (SERVER, b"\x20\3\0\0\0"), (CLIENT, sent), (CLIENT, b"\xe0\0")]
+    return exchange(1883, turns, _EACH)
 
 
 def mqtt_segments_of_a_message(size: int) -> bytes:
@@ -158,8 +158,8 @@ def mqtt_segments_of_a_message(size: int) -> bytes:
 def postgresql_parameters_of_a_session(size: int) -> bytes:
     words = b"".join(b"name%05d\0value\0" % number for number in range(size))
     hello = b"\0\3\0\0user\0ada\0" + words + b"\0"
-    return talk(5432, [(CLIENT, struct.pack(">I", len(hello) + 4) + hello),
-                       (SERVER, pg(b"R", bytes(4)) + pg(b"Z", b"I"))], _EACH)
+    return exchange(5432, [(CLIENT, struct.pack(">I", len(hello) + 4) + hello),
+                           (SERVER, pg(b"R", bytes(4)) + pg(b"Z", b"I"))], _EACH)
 
 
 def postgresql_values_in_segments(size: int) -> bytes:
@@ -189,14 +189,14 @@ def mysql_segments_of_a_query(size: int) -> bytes:
 def mysql_segments_of_a_row(size: int) -> bytes:
     parts = (b"\1", b"\3def", b"\xfd" + (20 * size).to_bytes(3, "little") + b"0123456789" * 2 * size,
              b"\xfe\0\0\2\0\0\0")
-    said = b"".join(my(number, part) for number, part in enumerate(parts, 1))
-    return mysql([(CLIENT, my(0, b"\3SELECT 1")), (SERVER, said)], _EACH)
+    sent = b"".join(my(number, part) for number, part in enumerate(parts, 1))
+    return mysql([(CLIENT, my(0, b"\3SELECT 1")), (SERVER, sent)], _EACH)
 
 
 # Redis
 
 def _redis(command: bytes, answered: bytes) -> bytes:
-    return talk(6379, [(CLIENT, command), (SERVER, answered)], _EACH)
+    return exchange(6379, [(CLIENT, command), (SERVER, answered)], _EACH)
 
 
 _KEY = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
@@ -240,10 +240,10 @@ def tls_segments_of_a_record(size: int) -> bytes:
 
 def tls_records_of_messages_that_mingle(size: int) -> bytes:
     """HTTP/2 inside, whose frames lie in records of their own."""
-    said = (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0)) + b"".join(ask(n) for n in range(4))
+    sent = (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0)) + b"".join(ask(n) for n in range(4))
     parts = [(SERVER, frame(0, 0, 2 * (n % 4) + 1, b"0123456789")) for n in range(size)]
     begun = frame(4, 0, 0) + b"".join(answer(n, ends=0) for n in range(4))
-    return tls([(CLIENT, said), (SERVER, begun), *parts])
+    return tls([(CLIENT, sent), (SERVER, begun), *parts])
 
 
 PIECES: dict[str, Callable[[int], bytes]] = {

@@ -31,6 +31,7 @@ from tests.support.captures.services import (
     Turn,
     answer,
     ask,
+    exchange,
     frame,
     http2,
     mqtt,
@@ -41,7 +42,6 @@ from tests.support.captures.services import (
     postgresql,
     query,
     rows,
-    talk,
     tls,
     word,
 )
@@ -113,8 +113,8 @@ def http2_pings_and_windows(size: int) -> bytes:
 
 def grpc_messages_of_a_call(size: int) -> bytes:
     kind = b"\0\x0ccontent-type\x10application/grpc"
-    said = frame(DATA, 0, 1, b"\0\0\0\0\2ab")
-    turns = [turn for _ in range(size) for turn in ((CLIENT, said), (SERVER, said))]
+    sent = frame(DATA, 0, 1, b"\0\0\0\0\2ab")
+    turns = [turn for _ in range(size) for turn in ((CLIENT, sent), (SERVER, sent))]
     return http2([(CLIENT, ask(0, kind, 0)), (SERVER, answer(0, kind, 0)), *turns])
 
 
@@ -160,11 +160,11 @@ def dns_queries_without_answer(size: int) -> bytes:
 
 
 def dns_answers_of_a_query(size: int) -> bytes:
-    return talk(53, [(CLIENT, _by_tcp(_dns(1))), (SERVER, _by_tcp(_dns(1, size)))], each=100)
+    return exchange(53, [(CLIENT, _by_tcp(_dns(1))), (SERVER, _by_tcp(_dns(1, size)))], each=100)
 
 
 def dns_queries_on_one_connection(size: int) -> bytes:
-    return talk(53, [turn for n in range(size)
+    return exchange(53, [turn for n in range(size)
                       for turn in ((CLIENT, _by_tcp(_dns(n))), (SERVER, _by_tcp(_dns(n, 1))))])
 
 
@@ -279,11 +279,11 @@ def redis_messages_that_are_pushed(size: int) -> bytes:
     pushed = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n"
     begun = b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"
     asked = b"*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n"
-    return talk(6379, [(CLIENT, asked), (SERVER, begun), *[(SERVER, pushed)] * size])
+    return exchange(6379, [(CLIENT, asked), (SERVER, begun), *[(SERVER, pushed)] * size])
 
 
 def redis_commands_without_answer(size: int) -> bytes:
-    return talk(6379, [(CLIENT, b"*1\r\n$4\r\nPING\r\n")] * size)
+    return exchange(6379, [(CLIENT, b"*1\r\n$4\r\nPING\r\n")] * size)
 
 
 # TLS
@@ -306,8 +306,8 @@ def tls_records_that_stay_sealed(size: int) -> bytes:
 def _beside(blocks: Iterable[bytes], packets: int = 0) -> bytes:
     """An exchange with so many datagrams behind it, and blocks."""
     wire = Wire()
-    wire.say(CLIENT, GET)
-    wire.say(SERVER, OK)
+    wire.write(CLIENT, GET)
+    wire.write(SERVER, OK)
     wire.blocks += blocks
     for number in range(packets):
         wire.frame(ip(CLIENT, UDP, struct.pack(">HHHH", 1, 2, 12, 0) + struct.pack(">I", number)))
@@ -388,7 +388,7 @@ def events_of_the_relay(size: int) -> bytes:
 
 def packets_with_a_comment(size: int) -> bytes:
     wire = Wire()
-    wire.say(CLIENT, GET)
+    wire.write(CLIENT, GET)
     wire.blocks += [pcapng.enhanced_packet(ip(CLIENT, UDP, bytes(8)), START + n, comment=f"mark {n}")
                     for n in range(size)]
     return wire.file()

@@ -163,7 +163,7 @@ def ten_megabytes_of_short_connections(size: int) -> File:
 def _spoken(*turns: tuple[int, bytes], each: int = 1400, close: bool = True) -> File:
     wire = Wire()
     for direction, data in turns:
-        wire.say(direction, data, each)
+        wire.write(direction, data, each)
     if close:
         wire.close()
     return File(wire.file())
@@ -184,8 +184,8 @@ def shortest_exchanges(size: int) -> File:
 
 
 def exchanges_in_turn(size: int) -> File:
-    asked, told = b"A B HTTP/1.0\r\n\r\n", b"HTTP/1.0 204\r\n\r\n"
-    turns = [(n % 2, (asked, told)[n % 2]) for n in range(size // 92)]
+    asked, answer = b"A B HTTP/1.0\r\n\r\n", b"HTTP/1.0 204\r\n\r\n"
+    turns = [(n % 2, (asked, answer)[n % 2]) for n in range(size // 92)]
     return _spoken(*turns)
 
 
@@ -212,8 +212,8 @@ def folded_lines(size: int) -> File:
 def broken_heads(size: int) -> File:
     head = b"A B HTTP/1.1\n: \x01\nContent-Length: 0, x\nTransfer-Encoding: a\n\n"
     asked = b"GET /%0d%0aa:b HTTP/1.1\n\x01\n\n"
-    told = b"HTTP/1.1 2x0 OK\na: b\nContent-Length: 0\nContent-Length: 1\n\n"
-    return _spoken((CLIENT, asked * (size // 70)), (SERVER, told * (size // 130)), (CLIENT, head))
+    answer = b"HTTP/1.1 2x0 OK\na: b\nContent-Length: 0\nContent-Length: 1\n\n"
+    return _spoken((CLIENT, asked * (size // 70)), (SERVER, answer * (size // 130)), (CLIENT, head))
 
 
 def long_tokens(size: int) -> File:
@@ -229,18 +229,18 @@ def upgrades_in_one_head(size: int) -> File:
 
 def refusals_of_upgrades(size: int) -> File:
     asked = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"
-    told = b"HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n"
-    return _spoken(*[(CLIENT, asked), (SERVER, told)] * (size // 200))
+    answer = b"HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n"
+    return _spoken(*[(CLIENT, asked), (SERVER, answer)] * (size // 200))
 
 
 def connects(size: int) -> File:
-    asked, told = b"CONNECT a HTTP/1.1\r\n\r\n", b"HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n"
-    return _spoken(*[(CLIENT, asked), (SERVER, told)] * (size // 200))
+    asked, answer = b"CONNECT a HTTP/1.1\r\n\r\n", b"HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n"
+    return _spoken(*[(CLIENT, asked), (SERVER, answer)] * (size // 200))
 
 
 def tunnels_in_tunnels(size: int) -> File:
-    asked, told = b"CONNECT a HTTP/1.1\r\n\r\n", b"HTTP/1.1 200\r\n\r\n"
-    return _spoken(*[(CLIENT, asked), (SERVER, told)] * (size // 180))
+    asked, answer = b"CONNECT a HTTP/1.1\r\n\r\n", b"HTTP/1.1 200\r\n\r\n"
+    return _spoken(*[(CLIENT, asked), (SERVER, answer)] * (size // 180))
 
 
 def holes_between_answers(size: int) -> File:
@@ -254,7 +254,7 @@ def holes_between_answers(size: int) -> File:
 
 def holes_in_one_direction(size: int) -> File:
     wire = Wire()
-    wire.say(CLIENT, GET)
+    wire.write(CLIENT, GET)
     for number in range(size // 90):
         wire.next[SERVER] += 1
         wire.send(SERVER, "PA", b"HTTP/1.1 204\r\n\r\n"[: 8 + number % 9])
@@ -328,8 +328,8 @@ def bodies_in_connections(size: int) -> File:
     wire.blocks = wire.blocks[:2]
     for _ in range(size // 1400):
         wire.begin(1024 + len(wire.blocks) % 60000)
-        wire.say(CLIENT, GET)
-        wire.say(SERVER, body)
+        wire.write(CLIENT, GET)
+        wire.write(SERVER, body)
         wire.close()
     return File(wire.file())
 
@@ -337,10 +337,10 @@ def bodies_in_connections(size: int) -> File:
 def _deflate(size: int, parameters: str, payload: bytes, opcode: int = BINARY, each: int = 1400) -> File:
     wire = Wire()
     line = DEFLATE + parameters
-    wire.say(CLIENT, request(line))
-    wire.say(SERVER, response(line))
+    wire.write(CLIENT, request(line))
+    wire.write(SERVER, response(line))
     frame = encode(payload, opcode, rsv=4, key=KEY)
-    wire.say(CLIENT, frame * (size // len(frame) + 1), each)
+    wire.write(CLIENT, frame * (size // len(frame) + 1), each)
     return File(wire.file())
 
 
@@ -409,7 +409,7 @@ def shortest_compressed_messages(size: int) -> File:
 def _frames(size: int, frames: bytes, each: int = 1400) -> File:
     wire = Wire()
     wire.upgrade()
-    wire.say(CLIENT, frames * (size // len(frames) + 1), each)
+    wire.write(CLIENT, frames * (size // len(frames) + 1), each)
     return File(wire.file())
 
 
@@ -438,7 +438,7 @@ def pings_in_one_message(size: int) -> File:
     wire = Wire()
     wire.upgrade()
     one = encode(b"x", CONTINUATION, fin=False, key=KEY) + encode(b"p", PING, key=KEY)
-    wire.say(CLIENT, encode(b"x", TEXT, fin=False, key=KEY) + one * (size // len(one)))
+    wire.write(CLIENT, encode(b"x", TEXT, fin=False, key=KEY) + one * (size // len(one)))
     return File(wire.file())
 
 

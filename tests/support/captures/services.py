@@ -1,6 +1,6 @@
 """What services and their clients say, byte by byte: units of protocols, and whole connections made of turns.
 
-Turns (direction, bytes) -> `talk`, `http2`, `mqtt`, `postgresql`, `mysql`, `tls` -> the bytes of a file.
+Turns (direction, bytes) -> `exchange`, `http2`, `mqtt`, `postgresql`, `mysql`, `tls` -> the bytes of a file.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ END_STREAM, END_HEADERS = 1, 4
 ASK, ANSWER = b"\x82\x86\x84\x41\x01x", b"\x88"         # GET / of x by http; 200
 
 
-def talk(service: int, turns: Iterable[Turn], each: int = 1400) -> bytes:
+def exchange(service: int, turns: Iterable[Turn], each: int = 1400) -> bytes:
     """One connection to the port of a service, closed at its end; `each`: bytes of a segment."""
     wire = Wire()
     del wire.blocks[2:]
     wire.begin(service=service)
     for direction, data in turns:
-        wire.say(direction, data, each)
+        wire.write(direction, data, each)
     wire.close()
     return wire.file()
 
@@ -50,7 +50,7 @@ def answer(number: int, more: bytes = b"", ends: int = END_STREAM) -> bytes:
 
 def http2(turns: Iterable[Turn], each: int = 1400) -> bytes:
     settings = frame(SETTINGS, 0, 0)
-    return talk(80, [(CLIENT, PREFACE + settings), (SERVER, settings), *turns], each)
+    return exchange(80, [(CLIENT, PREFACE + settings), (SERVER, settings), *turns], each)
 
 
 # MQTT
@@ -71,7 +71,7 @@ def word(text: bytes) -> bytes:
 
 def mqtt(turns: Iterable[Turn], each: int = 1400) -> bytes:
     hello = mqtt_packet(0x10, word(b"MQTT"), b"\4\2\0\x3c", word(b"me"))
-    return talk(1883, [(CLIENT, hello), (SERVER, b"\x20\2\0\0"), *turns, (CLIENT, b"\xe0\0")], each)
+    return exchange(1883, [(CLIENT, hello), (SERVER, b"\x20\2\0\0"), *turns, (CLIENT, b"\xe0\0")], each)
 
 
 # PostgreSQL
@@ -87,7 +87,7 @@ COLUMNS = pg(b"T", b"\0\1name\0" + bytes(6) + struct.pack(">IhIh", 25, -1, 0xFFF
 
 def postgresql(turns: Iterable[Turn], each: int = 1400) -> bytes:
     hello = b"\0\3\0\0user\0ada\0\0"
-    return talk(5432, [(CLIENT, struct.pack(">I", len(hello) + 4) + hello),
+    return exchange(5432, [(CLIENT, struct.pack(">I", len(hello) + 4) + hello),
                         (SERVER, pg(b"R", bytes(4)) + READY), *turns, (CLIENT, pg(b"X"))], each)
 
 
@@ -105,7 +105,7 @@ def mysql(turns: Iterable[Turn], each: int = 1400) -> bytes:
     greeting = (b"\x0a8.0.36\0" + bytes(4) + b"saltsalt\0" + b"\xff\xff\x21\2\0\xff\xc1\x15" + bytes(10)
                 + b"saltsaltsalt\0mysql_native_password\0")
     login = (0x200 | 0x8000 | 1 << 24).to_bytes(4, "little") + bytes(4) + b"\x21" + bytes(23) + b"ada\0\0"
-    return talk(3306, [(SERVER, my(0, greeting)), (CLIENT, my(1, login)),
+    return exchange(3306, [(SERVER, my(0, greeting)), (CLIENT, my(1, login)),
                         (SERVER, my(2, b"\0\0\0\2\0\0\0")), *turns, (CLIENT, my(0, b"\1"))], each)
 
 
@@ -131,7 +131,7 @@ def tls(turns: Iterable[Turn], opened: bool = True, each: int = 1400) -> bytes:
 
         def hand_on(direction: int) -> None:
             data = pipes[direction][1].read()
-            wire.say(direction, data, each)
+            wire.write(direction, data, each)
             pipes[1 - direction][0].write(data)
 
         for direction in (CLIENT, SERVER, CLIENT, SERVER):

@@ -140,10 +140,10 @@ def many(values: Iterable[Any]) -> list[Any]:
 
 def cut_http(path: Path) -> Path:
     """A request, and its answer of which a snapshot length cut the head."""
-    asked, told = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    asked, answer = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
     frames = [segment(0, "S", 0), segment(1, "SA", 0, 1), segment(0, "A", 1, 1),
-              segment(0, "PA", 1, 1, asked), segment(1, "PA", 1, 1 + len(asked), told),
-              segment(0, "A", 1 + len(asked), 1 + len(told))]
+              segment(0, "PA", 1, 1, asked), segment(1, "PA", 1, 1 + len(asked), answer),
+              segment(0, "A", 1 + len(asked), 1 + len(answer))]
     trace = MemoryTrace()
     trace.add([frame[:40 + 30] for frame in frames], range(len(frames)), [len(frame) for frame in frames])
     trace.save(path)

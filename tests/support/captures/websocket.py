@@ -98,7 +98,7 @@ class Traffic:
         self.trace.add(frames, [self._time + MS * number for number in range(len(frames))])
         self._time += MS * len(frames)
 
-    def say(self, direction: int, data: bytes) -> None:
+    def write(self, direction: int, data: bytes) -> None:
         """One end sends."""
         parts = [data[start : start + self.size] for start in range(0, len(data), self.size)]
         ends = accumulate(map(len, parts), initial=self._next[direction])
@@ -122,13 +122,13 @@ class Traffic:
         return WebLayers(self.trace, TcpFlow(self.trace, 0), limit)
 
 
-def talk(
+def exchange(
     *turns: tuple[int, bytes], end: str = "", first: int = CLIENT, size: int = 1400, syn: bool = True
 ) -> Traffic:
     """A conversation of these turns, ended by "F" or "R" where `end` says so."""
     made = Traffic(size, syn)
     for direction, data in turns:
-        made.say(direction, data)
+        made.write(direction, data)
     if end:
         made.end(end, first)
     return made
@@ -139,7 +139,7 @@ def application(
     syn: bool = True,
 ) -> WebLayers:
     """The application layer of a conversation of these turns."""
-    return talk(*turns, end=end, first=first, size=size, syn=syn).application(limit)
+    return exchange(*turns, end=end, first=first, size=size, syn=syn).application(limit)
 
 
 def ids(found: WebLayers) -> list[str]:

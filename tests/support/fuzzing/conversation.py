@@ -1,7 +1,7 @@
 """A TCP conversation out of any bytes, and the engine that reads it, without files and indices.
 
 Bytes -> options, then what one end says after the other (`read_input`; `input_of` makes them of real
-sessions) -> `Heard`, a source of decoders that holds the packets -> `Engine` -> `check` or `told`.
+sessions) -> `Heard`, a source of decoders that holds the packets -> `Engine` -> `check` or `messages_of`.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def read_input(data: bytes) -> Input:
     parts, at = [], 2
     while at + 2 < len(data):
         head, size = data[at], (data[at] >> 2) << 8 | data[at + 1]
-        said = data[at + 2 : at + 2 + size]
-        if said:
-            parts.append(Part(head & 1, said, bool(head & 2)))
+        piece = data[at + 2 : at + 2 + size]
+        if piece:
+            parts.append(Part(head & 1, piece, bool(head & 2)))
         at += 2 + size
     return Input(port, options, parts)
 
@@ -193,7 +193,7 @@ def _check_record(layer: Layer, position: int, record: Any) -> None:
             assert start <= stop
 
 
-def told(engine: Knowing) -> list[Any] | None:
+def messages_of(engine: Knowing) -> list[Any] | None:
     """Protocols, records with their fields and findings: what no cut may change.
 
     None where it was guessed what is spoken: that is told by where segments begin.

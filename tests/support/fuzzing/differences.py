@@ -24,7 +24,7 @@ from inspector.wire import compiled, pcapng
 from tests.support.captures.frames import headers_of
 from tests.support.captures.tcp import segment
 from tests.support.fuzzing import seeds
-from tests.support.fuzzing.conversation import Input, Part, cut, read, read_input, told
+from tests.support.fuzzing.conversation import Input, Part, cut, messages_of, read, read_input
 
 Result = TypeVar("Result")
 WHOLE = (1 << 14,)
@@ -52,9 +52,9 @@ def _sizes(data: bytes) -> list[int]:
 def cuts(data: bytes) -> None:
     """The same stream in other segments."""
     given, known = _begun(data), seeds.secrets()
-    whole = told(read(given, known, sizes=WHOLE))
+    whole = messages_of(read(given, known, sizes=WHOLE))
     for sizes in (_sizes(data), [1] if len(data) < 300 else [13]):
-        other = told(read(given, known, sizes=sizes))
+        other = messages_of(read(given, known, sizes=sizes))
         assert None in (whole, other) or other == whole, sizes
 
 
@@ -62,7 +62,7 @@ def live(data: bytes) -> None:
     """The same packets, read one by one and at once."""
     given, known = _begun(data), seeds.secrets()
     sizes = [80 + one for one in _sizes(data)]      # of the first words alone it is guessed what is spoken
-    once, live = (told(read(given, known, sizes=sizes, live=live)) for live in (False, True))
+    once, live = (messages_of(read(given, known, sizes=sizes, live=live)) for live in (False, True))
     assert None in (live, once) or live == once
 
 

@@ -75,17 +75,17 @@ def conversations() -> list[tuple[bytes, frozenset[str]]]:
         try:
             with Trace.open(path) as trace:
                 trace.finish()
-                said = [one for stream in range(min(len(trace.index.streams[6]), 40))
-                        if len(one := _said(trace, stream)) <= LARGEST]
+                streams_found = [one for stream in range(min(len(trace.index.streams[6]), 40))
+                                 if len(one := _bytes_of(trace, stream)) <= LARGEST]
         except TraceError:
             continue
-        for one in said:
+        for one in streams_found:
             layers = read(read_input(one), secrets()).layers
             found.append((one, frozenset(layer.protocol.name for layer in layers)))
     return found
 
 
-def _said(trace: Trace, stream: int) -> bytes:
+def _bytes_of(trace: Trace, stream: int) -> bytes:
     """A conversation as an input, what is said in turn."""
     flow = trace.flow(stream)
     turns: list[tuple[int, bytes]] = []

@@ -79,9 +79,9 @@ def chromium(profile: Path) -> Iterator[Tab]:
     command = [*_FOUND.command(profile, address)[:-1], "--remote-debugging-port=0", address]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            told = profile / "DevToolsActivePort"
-            wait_until(lambda: told.exists() and told.read_text().count("\n"), "Chromium's port")
-            port = told.read_text().split()[0]
+            port_file = profile / "DevToolsActivePort"
+            wait_until(lambda: port_file.exists() and port_file.read_text().count("\n"), "Chromium's port")
+            port = port_file.read_text().split()[0]
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=60) as answer:
                 page = next(one for one in json.load(answer) if one["type"] == "page")
             with connect(page["webSocketDebuggerUrl"], max_size=None) as connection:

@@ -40,12 +40,12 @@ class Running:
     def __init__(
         self, words: Sequence[str], *, input: bytes = b"", folder: str | os.PathLike[str] = ".",
         environment: Mapping[str, str] | None = None, code: str = "",
-        handed: Sequence[int] = (), talks: bool = False,
+        handed: Sequence[int] = (), has_stdin: bool = False,
     ) -> None:
         """`input`: what stands on its standard input, at most as much as a pipe holds.
 
         `code`: what runs in place of `python -m inspector`, as by `python -c`, with the words as arguments,
-        and the numbers that the descriptors `handed` on have there. `talks`: `stdin` stays open.
+        and the numbers that the descriptors `handed` on have there. `has_stdin`: `stdin` stays open.
         """
         self.words = list(words)
         order = Order(self.words, os.environ if environment is None else environment, code=code,
@@ -56,7 +56,7 @@ class Running:
                 theirs.callback(os.close, descriptor)
             self.stdout, self.stderr = (os.fdopen(reading, "rb") for reading, _ in outputs)
             self.stdin: IO[bytes] = os.fdopen(stdin[1], "wb")
-            if not talks:
+            if not has_stdin:
                 with self.stdin as given:
                     given.write(input)
             self._end = order.given(stdin[0], outputs[0][1], outputs[1][1], *handed)

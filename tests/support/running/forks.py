@@ -139,7 +139,7 @@ def open_streams() -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def tell_environment(environment: Mapping[str, str]) -> None:
+def send_environment(environment: Mapping[str, str]) -> None:
     """Have /proc tell this environment as the one that the process was started with, or as much as has room.
 
     What others know it by (`processes.marked`) is said first; nothing else of this process lies there now.
@@ -147,8 +147,8 @@ def tell_environment(environment: Mapping[str, str]) -> None:
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     start, end = int(fields[47]), int(fields[48])          # env_start, env_end (proc_pid_stat(5))
     known = sorted(environment.items(), key=lambda pair: not pair[0].startswith("XDG_"))
-    told = b"".join(os.fsencode(f"{name}={value}\0") for name, value in known)
-    ctypes.memmove(start, told[: end - start].ljust(end - start, b"\0"), end - start)
+    encoded = b"".join(os.fsencode(f"{name}={value}\0") for name, value in known)
+    ctypes.memmove(start, encoded[: end - start].ljust(end - start, b"\0"), end - start)
 
 
 def be(module: str, arguments: Sequence[str], environment: Mapping[str, str], code: str = "") -> NoReturn:
@@ -157,7 +157,7 @@ def be(module: str, arguments: Sequence[str], environment: Mapping[str, str], co
     environment = dict(environment)                # it may be the one that is about to be emptied
     os.environ.clear()
     os.environ.update(environment)
-    tell_environment(environment)
+    send_environment(environment)
     sys.setswitchinterval(_SWITCH_INTERVAL)
     open_streams()
     sys.argv = [module, *arguments]

@@ -53,7 +53,7 @@ class Endpoint:
     def __init__(self, role: str, spec: SessionSpec) -> None:
         self.spec = spec
         read_end, write_end = os.pipe()
-        self.process = Running([role, "--journal-fd"], code=CODE, handed=[write_end], talks=True)
+        self.process = Running([role, "--journal-fd"], code=CODE, handed=[write_end], has_stdin=True)
         self._status: int | None = None
         os.close(write_end)
         self.records: list[Reported] = []

@@ -178,7 +178,7 @@ def toasts(pilot: Pilot[Any]) -> list[str]:
 
 async def until_shown(pilot: Pilot[Any], word: str) -> None:
     """Wait for a toast with this word in it."""
-    await until(pilot, lambda: any(word in said for said in toasts(pilot)), f"a toast with {word!r}")
+    await until(pilot, lambda: any(word in toast for toast in toasts(pilot)), f"a toast with {word!r}")
 
 
 async def running(pilot: Pilot[Any], packets: int = 1) -> None:

@@ -53,15 +53,15 @@ class BehindApp(InspectorApp):
             looking = asyncio.create_task(self._look(trace))
             wrk = await _started("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}",
                                  f"http://127.0.0.1:{PORT}/")
-            said = asyncio.create_task(wrk.communicate())
-            lags = await lags_until(said)
+            output = asyncio.create_task(wrk.communicate())
+            lags = await lags_until(output)
             sent, ended = trace.index.count, time.monotonic()
             while trace.behind:
                 await asyncio.sleep(STEP)
             looking.cancel()
             nginx.terminate()
             await nginx.wait()
-        words = said.result()[0].decode().split()
+        words = output.result()[0].decode().split()
         found: dict[str, Any] = {
             "rate": float(words[words.index("Requests/sec:") + 1]), "ages": self._ages, "lags": lags,
             "shown": sent, "packets": trace.index.count, "after": time.monotonic() - ended,
@@ -76,8 +76,8 @@ class BehindApp(InspectorApp):
             index = trace.index
             if index.count:
                 age = time.time() - int(index.time_ns[index.count - 1]) / 1e9
-                said = self.screen.query_one(TitleBar).facts.behind >= LEAST_BEHIND
-                self._ages.append((age, trace.behind, said))
+                shows_behind = self.screen.query_one(TitleBar).facts.behind >= LEAST_BEHIND
+                self._ages.append((age, trace.behind, shows_behind))
             await asyncio.sleep(STEP)
 
 

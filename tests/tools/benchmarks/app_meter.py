@@ -47,11 +47,11 @@ class MeteredApp(InspectorApp):
         )
         while not trace.index.count:                   # the sender is still starting
             await asyncio.sleep(STEP)
-        said = asyncio.create_task(child.communicate())
-        busy = await lags_until(said)
+        output = asyncio.create_task(child.communicate())
+        busy = await lags_until(output)
         await self._until_still(trace)
         found: dict[str, Any] = {
-            "quiet": quiet, "busy": busy, "sent": RATE * SECONDS, "seconds": float(said.result()[0]),
+            "quiet": quiet, "busy": busy, "sent": RATE * SECONDS, "seconds": float(output.result()[0]),
             "shown": trace.index.count, "dropped": trace.statistics.dropped,
         }
         self._result.write_text(json.dumps(found), encoding="utf-8")

@@ -39,11 +39,11 @@ ASKED = {
 
 def make(path: Path, count: int = COUNT) -> None:
     """Write `count` connections that follow each other: SYN, SYN ACK, ACK, GET, 200, FIN, FIN, ACK."""
-    asked, told = len(GET), len(OK)
+    asked, answer = len(GET), len(OK)
     turns = (
         (0, S, 0, 0, b""), (1, S | A, 0, 1, b""), (0, A, 1, 1, b""), (0, P | A, 1, 1, GET),
-        (1, P | A, 1, 1 + asked, OK), (0, F | A, 1 + asked, 1 + told, b""),
-        (1, F | A, 1 + told, 2 + asked, b""), (0, A, 2 + asked, 2 + told, b""),
+        (1, P | A, 1, 1 + asked, OK), (0, F | A, 1 + asked, 1 + answer, b""),
+        (1, F | A, 1 + answer, 2 + asked, b""), (0, A, 2 + asked, 2 + answer, b""),
     )
     head = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 101)
     time_ns = 1_700_000_000 * 10**9

@@ -80,11 +80,11 @@ def behind_row() -> dict[str, Any]:
             terminal.watch_to_end(_WATCHED_WITHIN)
         found = json.loads(result.read_text(encoding="utf-8"))
     ages = [age for age, _, _ in found["ages"]]
-    untold = sum(age > OLD and not said for age, _, said in found["ages"])
+    unshown = sum(age > OLD and not shown for age, _, shown in found["ages"])
     return {
         "what": what, "target": "1 s, told; 400 MB",
         "reached": f"{found['rate']:,.0f} requests/s: p50 {middle(ages):.2f}, p99 {tail(ages):.2f} s behind, "
-        f"untold at {untold} of {len(ages)} looks; {found['megabytes']:.0f} MB; {found['dropped']:,} dropped "
+        f"late at {unshown} of {len(ages)} looks; {found['megabytes']:.0f} MB; {found['dropped']:,} dropped "
         f"of {found['packets']:,}",
         "spread": f"loop's lag p99 {tail([lag for lag, _ in found['lags']]) * 1000:.0f} ms, "
         f"of CPU {tail([used for _, used in found['lags']]) * 1000:.0f} ms",

@@ -62,8 +62,8 @@ class Cost:
 @contextmanager
 def running(words: Sequence[str], port: int, cost: Cost) -> Iterator[None]:
     """A program, from when it listens until it is ended with all that it started."""
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                    start_new_session=True)
         try:
             deadline = time.monotonic() + _READY_WITHIN
@@ -72,8 +72,8 @@ def running(words: Sequence[str], port: int, cost: Cost) -> Iterator[None]:
                     if probe.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 if process.poll() is not None or time.monotonic() > deadline:
-                    said.seek(0)
-                    raise RuntimeError(f"{words[0]} does not listen: {said.read()[-300:]!r}")
+                    output.seek(0)
+                    raise RuntimeError(f"{words[0]} does not listen: {output.read()[-300:]!r}")
                 time.sleep(0.05)
             yield
         finally:

@@ -78,8 +78,8 @@ async def load(seconds: float, rate: float, connections: float) -> Counter[str]:
     hears.bind(("127.0.0.1", DATAGRAMS))
     hears.setblocking(False)
     asyncio.get_running_loop().add_reader(hears, lambda: _drain(hears))
-    says = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    says.connect(("127.0.0.1", DATAGRAMS))
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.connect(("127.0.0.1", DATAGRAMS))
     began, before = time.monotonic(), sent()
     lasting = [asyncio.create_task(_keep_asking(HTTP, began + seconds, done)) for _ in range(LASTING)]
     asked: set[asyncio.Task[None]] = set()
@@ -91,7 +91,7 @@ async def load(seconds: float, rate: float, connections: float) -> Counter[str]:
             task.add_done_callback(asked.discard)
             number += 1
         for _ in range(min(int(passed * rate) - (sent() - before), MOST)):
-            says.send(b"soak %d" % done["datagrams"])
+            sender.send(b"soak %d" % done["datagrams"])
             done["datagrams"] += 1
         await asyncio.sleep(STEP)
     await asyncio.gather(*lasting, *asked)
@@ -99,7 +99,7 @@ async def load(seconds: float, rate: float, connections: float) -> Counter[str]:
     done["packets"] = sent() - before
     asyncio.get_running_loop().remove_reader(hears)
     hears.close()
-    says.close()
+    sender.close()
     return done
 
 

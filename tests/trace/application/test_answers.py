@@ -36,14 +36,14 @@ def saved(path: Path, turns: Sequence[Turn], port: int = 80) -> Path:
     return path
 
 
-def told(path: Path) -> list[tuple[str, str]]:
+def findings_of(path: Path) -> list[tuple[str, str]]:
     with Trace.open(path) as trace:
         trace.finish()
         return [(one["id"], one["text"]) for one in findings(trace)]
 
 
 def kinds(path: Path) -> list[str]:
-    return [rule for rule, _ in told(path)]
+    return [rule for rule, _ in findings_of(path)]
 
 
 def asked_and_answered(path: Path) -> tuple[int, list[tuple[int, bytes]], int, bytes]:
@@ -59,22 +59,22 @@ def asked_and_answered(path: Path) -> tuple[int, list[tuple[int, bytes]], int, b
 
 
 def _first(layer: Layer) -> tuple[list[tuple[int, bytes]], int, bytes] | None:
-    decoder, said = layer.decoder, list[tuple[int, bytes]]()
+    decoder, before = layer.decoder, list[tuple[int, bytes]]()
     for position, record in enumerate(decoder.records):
         data = layer.streams[record.direction].read(record.start, record.stop)
         asked = decoder.partner(position)
-        if said and asked is not None and asked < position and decoder.partner(asked) == position \
+        if before and asked is not None and asked < position and decoder.partner(asked) == position \
                 and decoder.records[asked].direction == decoder.client and not decoder.holds(asked):
-            turned = [(int(end != decoder.client), data) for end, data in said]
+            turned = [(int(end != decoder.client), data) for end, data in before]
             return turned, 1, data
-        said.append((record.direction, data))
+        before.append((record.direction, data))
     return None
 
 
 @pytest.mark.parametrize("name", PAIRED)
 def test_a_slow_answer_is_told_of_every_protocol(name: str, tmp_path: Path) -> None:
-    port, said, end, answer = asked_and_answered(CAPTURES / name)
-    turns = [(0.01, who, "PA", data) for who, data in said]
+    port, before, end, answer = asked_and_answered(CAPTURES / name)
+    turns = [(0.01, who, "PA", data) for who, data in before]
     quick = kinds(saved(tmp_path / "quick.pcapng", [*turns, (0.2, end, "PA", answer)], port))
     slow = kinds(saved(tmp_path / "slow.pcapng", [*turns, (4.2, end, "PA", answer)], port))
     assert sorted(slow) == sorted([*quick, "answer.slow"])
@@ -82,15 +82,15 @@ def test_a_slow_answer_is_told_of_every_protocol(name: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", PAIRED)
 def test_a_client_that_gave_up_is_told_of_every_protocol(name: str, tmp_path: Path) -> None:
-    port, said, end, answer = asked_and_answered(CAPTURES / name)
-    turns = [*((0.01, who, "PA", data) for who, data in said), (1.01, 0, "FA", b""), (1.02, end, "A", b"")]
+    port, before, end, answer = asked_and_answered(CAPTURES / name)
+    turns = [*((0.01, who, "PA", data) for who, data in before), (1.01, 0, "FA", b""), (1.02, end, "A", b"")]
     answered: list[Turn] = [(4.01, end, "PA", answer), (4.01, 0, "R", b"")]
     closed: list[Turn] = [(4.01, end, "FA", b""), (4.01, 0, "A", b"")]
-    late = told(saved(tmp_path / "late.pcapng", [*turns, *answered], port))
+    late = findings_of(saved(tmp_path / "late.pcapng", [*turns, *answered], port))
     assert [rule for rule, _ in late if rule.startswith(("answer.", "tcp."))] == ["answer.gave-up"]
     text = f"waited 1.0 s for an answer of 10.0.0.2:{port} when 10.0.0.1:40000 gave up; it came 3.0 s later"
     assert text in dict(late)["answer.gave-up"]
-    never = told(saved(tmp_path / "never.pcapng", [*turns, *closed], port))
+    never = findings_of(saved(tmp_path / "never.pcapng", [*turns, *closed], port))
     words = [text for rule, text in never if rule.startswith(("answer.", "tcp.")) or "unanswered" in rule]
     assert len(words) == 1 and "gave up; none came" in words[0], never
 
@@ -109,12 +109,12 @@ def test_a_client_of_datagrams_that_has_left_is_not_told_to_listen(tmp_path: Pat
         trace = MemoryTrace()
         trace.add(frames, [S, 3 * S, 3 * S + 1][: len(frames)])
         trace.save(tmp_path / "x.pcapng")
-        ((found, words),) = told(tmp_path / "x.pcapng")
+        ((found, words),) = findings_of(tmp_path / "x.pcapng")
         assert found == rule and text in words
 
 
 def http(path: Path, *turns: Turn) -> list[tuple[str, str]]:
-    return told(saved(path, turns))
+    return findings_of(saved(path, turns))
 
 
 def test_who_shuts_down_its_sending_still_waits(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_who_ends_a_wait_on_purpose_has_not_given_up(port: int, asked: bytes, an
         "soon": [(0.1, 0, "FA", b""), (0.1, 1, "FA", b""), (0.1, 0, "A", b"")],
         "late": [*closed, (4, 1, "PA", answer), (4, 0, "R", b"")]}
     for name, end in ends.items():
-        assert told(saved(tmp_path / f"{name}.pcapng", [(0, 0, "PA", asked), *end], port)) == [], name
+        assert findings_of(saved(tmp_path / f"{name}.pcapng", [(0, 0, "PA", asked), *end], port)) == [], name
 
 
 def test_who_asks_a_server_that_closes_is_told_even_of_a_wait_on_purpose(tmp_path: Path) -> None:
@@ -194,8 +194,8 @@ def test_who_asks_a_server_that_closes_is_told_even_of_a_wait_on_purpose(tmp_pat
 
 
 HEAD, BODY = b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n", b"hello"
-TOLD = ("The answer has neither Content-Length nor chunked coding, so its body ends with the connection, "
-        "and the server kept that open for 3.0 s.")
+ENDLESS = ("The answer has neither Content-Length nor chunked coding, so its body ends with the connection, "
+           "and the server kept that open for 3.0 s.")
 ASKED: list[Turn] = [(0, 0, "PA", GET), (0, 1, "PA", HEAD + BODY), (0, 0, "A", b"")]
 CLIENT_CLOSES: list[Turn] = [(3, 0, "FA", b""), (3, 1, "FA", b""), (3, 0, "A", b"")]
 LATER: Turn = (3, 0, "A", b"")
@@ -210,7 +210,7 @@ def test_an_answer_without_an_end_on_a_connection_that_stays_open_is_told(
     with Trace.open(saved(tmp_path / "x.pcapng", [*ASKED, *end])) as trace:
         trace.finish()
         (one,) = (one for one in findings(trace) if one["id"] != "tcp.reset-after-data")
-    assert (one["id"], one["severity"]) == ("http.endless-body", severity) and one["text"].startswith(TOLD)
+    assert (one["id"], one["severity"]) == ("http.endless-body", severity) and one["text"].startswith(ENDLESS)
 
 
 FINE: dict[str, list[Turn]] = {

@@ -24,11 +24,11 @@ from tests.support.captures.websocket import (
     Traffic,
     application,
     client,
+    exchange,
     ids,
     request,
     response,
     server,
-    talk,
 )
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -38,7 +38,7 @@ def no_rows(direction: int, start: int, stop: int) -> tuple[Row, ...]:
     return ()
 
 
-def told(found: WebLayers) -> list[tuple[object, ...]]:
+def summed(found: WebLayers) -> list[tuple[object, ...]]:
     """What was decoded, without packets."""
     http = [(m.direction, m.start, m.stop, m.start_line, m.headers, m.complete) for m in found.http]
     frames = [record._replace(find_rows=no_rows) for record in found.frames]
@@ -61,12 +61,12 @@ def test_packets_and_texts() -> None:
 
 
 def test_a_frame_over_packets_and_packets_of_frames() -> None:
-    made = talk(*UPGRADE)
+    made = exchange(*UPGRADE)
     row = len(made.trace.frames)
     made.size = 4
-    made.say(*client(b"hello world"))
+    made.write(*client(b"hello world"))
     made.size = 1400
-    made.say(SERVER, encode(b"a") + encode(b"b") + encode(b"c", BINARY) + encode(b"d"))
+    made.write(SERVER, encode(b"a") + encode(b"b") + encode(b"c", BINARY) + encode(b"d"))
     found = made.application()
     assert found.frames[0].rows == tuple(range(row, row + 5))
     assert [record.rows for record in found.frames[1:]] == [(row + 5,)] * 4
@@ -76,7 +76,7 @@ def test_a_frame_over_packets_and_packets_of_frames() -> None:
 
 
 def test_it_follows_a_flow_that_grows() -> None:
-    whole = talk(*CLEAN, end="F")
+    whole = exchange(*CLEAN, end="F")
     trace = MemoryTrace()
     trace.add(whole.trace.frames[:1], [0])
     flow = TcpFlow(trace, 0)
@@ -86,7 +86,7 @@ def test_it_follows_a_flow_that_grows() -> None:
         trace.add([frame], [number * 1_000_000])
         flow.update()
         found.update()
-    assert told(found) == told(whole.application())
+    assert summed(found) == summed(whole.application())
 
 
 TURNS = [
@@ -96,7 +96,7 @@ TURNS = [
 WANTED = application(*TURNS, end="F")
 
 
-def said(found: WebLayers, direction: int) -> list[tuple[object, ...]]:
+def sent_by(found: WebLayers, direction: int) -> list[tuple[object, ...]]:
     """The frames of one direction."""
     return [(r.start, r.stop, r.opcode, r.fin) for r in found.frames if r.direction == direction]
 
@@ -106,7 +106,7 @@ def said(found: WebLayers, direction: int) -> list[tuple[object, ...]]:
 def test_cutting_reordering_and_repeating_segments_changes_nothing(
     size: int, chance: random.Random, most: int
 ) -> None:
-    made = talk(*TURNS, end="F", size=max(size, 5))
+    made = exchange(*TURNS, end="F", size=max(size, 5))
     frames = made.trace.frames
     for _ in range(most):                     # swap neighbours, repeat segments
         at = chance.randrange(3, len(frames) - 1)
@@ -118,8 +118,8 @@ def test_cutting_reordering_and_repeating_segments_changes_nothing(
     trace.add(frames, range(len(frames)))
     found = WebLayers(trace, TcpFlow(trace, 0))
     # Between the directions disorder may change which frame was delivered first, never what was said.
-    assert told(found)[:2] == told(WANTED)[:2]
-    assert all(said(found, direction) == said(WANTED, direction) for direction in (0, 1))
+    assert summed(found)[:2] == summed(WANTED)[:2]
+    assert all(sent_by(found, direction) == sent_by(WANTED, direction) for direction in (0, 1))
 
 
 @settings(max_examples=100, deadline=None)
@@ -127,7 +127,7 @@ def test_cutting_reordering_and_repeating_segments_changes_nothing(
        st.booleans())
 def test_any_bytes_are_taken(turns: list[tuple[int, bytes]], upgraded: bool, deflate: bool) -> None:
     start = [(CLIENT, request(DEFLATE)), (SERVER, response(DEFLATE))] if deflate else UPGRADE
-    made = talk(*(start if upgraded else []), *turns, end="F")
+    made = exchange(*(start if upgraded else []), *turns, end="F")
     found = made.application(limit=1000)
     for row in first_rows(len(made.trace.frames)):
         assert isinstance(found.info(row), str) and isinstance(found.protocols(row), tuple)
@@ -172,12 +172,12 @@ def test_the_client_may_be_the_second_to_speak() -> None:
 
 def test_a_capture_that_cuts_into_a_frame() -> None:
     made = Traffic(syn=False)
-    made.say(CLIENT, client(b"the beginning is lost")[1][9:])
+    made.write(CLIENT, client(b"the beginning is lost")[1][9:])
     for direction, data in LATE:
-        made.say(direction, data)
+        made.write(direction, data)
     found = made.application()
-    said = [found.payload(FrameNumber(n)) for n in (1, 2)]
-    assert found.inferred and said == [b"how are you?", b"fine, thanks"]
+    sent_by = [found.payload(FrameNumber(n)) for n in (1, 2)]
+    assert found.inferred and sent_by == [b"how are you?", b"fine, thanks"]
 
 
 @pytest.mark.parametrize("before", [[], [client(b"lost")], [(CLIENT, request()[90:])]])

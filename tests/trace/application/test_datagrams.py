@@ -185,8 +185,8 @@ def judged(tmp_path: Path, *packets: tuple[float, bytes]) -> list[Any]:
     """The findings of a file with these datagrams at their seconds."""
     with written(tmp_path, *packets) as found:
         lines = FindingList(found)
-        told = [lines.finding(number) for number in range(lines.count)]
-        assert told == found.datagram_findings()
+        found_again = [lines.finding(number) for number in range(lines.count)]
+        assert found_again == found.datagram_findings()
         return [(one["id"], one["frames"], one["udp.stream"]) for one in findings(found)]
 
 
@@ -280,8 +280,8 @@ def one_way(
     if dropped:
         blocks.append(pcapng.interface_statistics(9 * SECOND, 10, dropped))
     for at, frame, fate in fates:
-        told = (("packet", str(zlib.crc32(frame))), ("sum", f"{zlib.crc32(frame):08x}"), ("fate", fate))
-        event = EventRecord("wire", "", SECOND + int(at * SECOND), fields=told)
+        fields = (("packet", str(zlib.crc32(frame))), ("sum", f"{zlib.crc32(frame):08x}"), ("fate", fate))
+        event = EventRecord("wire", "", SECOND + int(at * SECOND), fields=fields)
         blocks.append(pcapng.journal(to_fields(event)))
     path = tmp_path / "udp.pcapng"
     path.write_bytes(b"".join(blocks))
@@ -312,8 +312,8 @@ def test_a_datagram_that_did_not_arrive_accuses_nobody(tmp_path: Path) -> None:
     for frame, passed in (asked, "udp.no-answer"), (query, "dns.no-answer"):
         for fate in ("held", "dropped"):
             assert one_way(tmp_path, (0, frame), *later, fates=((0.001, frame, fate),)) == []
-        told = (0.001, frame, "held"), (0.5, frame, "passed")
-        assert one_way(tmp_path, (0, frame), *later, fates=told) == [passed]
+        fates = (0.001, frame, "held"), (0.5, frame, "passed")
+        assert one_way(tmp_path, (0, frame), *later, fates=fates) == [passed]
         late = (0.001, frame, "held"), (6.5, frame, "passed")               # it arrived too late to say
         assert one_way(tmp_path, (0, frame), *later, fates=late) == []
     answer = udp(1, QUERY[:2] + b"\x81\x80" + QUERY[4:])
@@ -348,17 +348,17 @@ def test_a_datagram_without_one_of_its_fragments_is_told(tmp_path: Path) -> None
     sent = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=5, dport=6) / Raw(bytes(5000))
     parts = [bytes(part) for part in fragment(sent, 1000)]
     whole, lost = parts, [*parts[:2], *parts[3:]]
-    for frames, told in (whole, []), (lost, [("udp.lost-fragment", [1, 2, 3, 4, 5])]):
+    for frames, expected in (whole, []), (lost, [("udp.lost-fragment", [1, 2, 3, 4, 5])]):
         trace = MemoryTrace()
         trace.add(frames, list(range(len(frames))))
         trace.save(path)
         with Trace.open(path) as found:
             found.finish()
-            assert [(one["id"], one["frames"]) for one in findings(found)] == told
+            assert [(one["id"], one["frames"]) for one in findings(found)] == expected
             info = packet_info(found, facts(found, Row(0)))
             (header,) = [layer for layer in packet_tree(found, Row(0)) if layer.name == "udp"]
             in_detail = any(one.name == "ip.fragments" for one in header.children)
-            assert ("[Fragments missing]" in info, in_detail) == (bool(told), bool(told))
+            assert ("[Fragments missing]" in info, in_detail) == (bool(expected), bool(expected))
 
 
 def test_a_clock_that_was_set_back_is_told_once(tmp_path: Path) -> None:

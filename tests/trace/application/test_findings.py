@@ -19,11 +19,11 @@ from tests.support.captures.websocket import (
     UPGRADE,
     application,
     client,
+    exchange,
     ids,
     request,
     response,
     server,
-    talk,
 )
 
 Turns = Sequence[tuple[int, bytes]]
@@ -171,7 +171,7 @@ BROKEN: dict[str, tuple[Turns, str]] = {
     "http.reset-body": ([(CLIENT, GET), (SERVER, b"HTTP/1.1 200 OK\r\n\r\nsome")], "R"),
 }
 
-CLEAN_TALKS: dict[str, Turns] = {
+CLEAN_EXCHANGES: dict[str, Turns] = {
     "websocket": CLEAN,
     "fragments with a ping between": [
         *UPGRADE, server("grü".encode()[:3], fin=False), server(b"?", PING), client(b"?", PONG),
@@ -210,12 +210,12 @@ def test_a_broken_rule_is_told(rule: str) -> None:
     assert one.text.count(". ") >= 1 or RULES[rule].instead == ""
 
 
-@pytest.mark.parametrize("name", CLEAN_TALKS)
+@pytest.mark.parametrize("name", CLEAN_EXCHANGES)
 def test_clean_traffic_gives_no_finding(name: str) -> None:
     for size in (1400, 3):
         if size == 3 and name == "long frames":
             continue
-        assert ids(application(*CLEAN_TALKS[name], end="F", size=size)) == [], (name, size)
+        assert ids(application(*CLEAN_EXCHANGES[name], end="F", size=size)) == [], (name, size)
 
 
 def test_a_body_until_the_end_is_not_known_to_be_whole_where_that_is_a_reset() -> None:
@@ -225,11 +225,11 @@ def test_a_body_until_the_end_is_not_known_to_be_whole_where_that_is_a_reset() -
         assert [one.id for one in found.own_findings] == rules
         answer = found.layers[-1].decoder.records[-1]
         assert answer.status == 200 and not answer.complete
-    closed = talk(*turns)
+    closed = exchange(*turns)
     closed.lose(SERVER, 1)                        # a FIN, which counts a byte; RST comes behind it
     closed.end("R", SERVER)
     assert [one.id for one in closed.application().own_findings] == []
-    unheard = talk((CLIENT, GET))
+    unheard = exchange((CLIENT, GET))
     unheard.lose(SERVER, 100)                     # the answer: the number of the reset proves it
     unheard.end("R", SERVER)
     assert [one.id for one in unheard.application().own_findings] == []
@@ -250,13 +250,13 @@ def test_every_rule_for_http_and_websocket_is_shown_above() -> None:
 def test_the_finding_is_on_its_frame(rule: str) -> None:
     turns, _ = BROKEN[rule]
     found = application(*turns)
-    told = [record for record in found.frames if rule in record.findings]
+    records = [record for record in found.frames if rule in record.findings]
     if rule == "websocket.length-top-bit":       # the frame can never be complete
-        assert not told
+        assert not records
         return
     one = next(one for one in found.findings if one.id == rule)
-    assert told and told[0].start <= one.start <= one.stop <= told[0].stop
-    assert set(one.rows) <= set(told[0].rows)
+    assert records and records[0].start <= one.start <= one.stop <= records[0].stop
+    assert set(one.rows) <= set(records[0].rows)
 
 
 @pytest.mark.parametrize(("rule", "offset", "bits"), [
@@ -327,8 +327,8 @@ def test_a_body_longer_than_its_head_says(turns: Turns, begins: str) -> None:
 def test_a_client_that_finds_the_handshake_wrong_just_closes() -> None:
     wrong = [UPGRADE[0], (SERVER, response(key=KEY[::-1]))]
     assert ids(application(*wrong, end="F")) == ["websocket.wrong-accept"]
-    talked = application(*wrong, client(), server(), end="F")
-    assert sorted(ids(talked)) == ["websocket.missing-close", "websocket.wrong-accept"]
+    spoken = application(*wrong, client(), server(), end="F")
+    assert sorted(ids(spoken)) == ["websocket.missing-close", "websocket.wrong-accept"]
 
 
 def test_what_a_proxy_drops_is_told_once() -> None:

@@ -15,11 +15,11 @@ from tests.support.captures.websocket import (
     SERVER,
     UPGRADE,
     client,
+    exchange,
     ids,
     request,
     response,
     server,
-    talk,
 )
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -28,7 +28,7 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 def without(turns: Sequence[tuple[int, bytes]], *lost: int, size: int = 1400,
             snap: int = 0) -> WebLayers:
     """The application layer of a capture that lacks these rows (or the end of every frame from `snap` on)."""
-    frames = talk(*turns, end="F", size=size).trace.frames
+    frames = exchange(*turns, end="F", size=size).trace.frames
     kept = [frame for row, frame in enumerate(frames) if row not in lost]
     trace = MemoryTrace()
     captured = [frame[:snap] if snap else frame for frame in kept]
@@ -69,7 +69,7 @@ def test_the_answer_to_the_upgrade_is_lost() -> None:
 
 def test_a_hole_that_nobody_has_acknowledged_is_waited_for() -> None:
     turns = [*UPGRADE, server(b"one"), server(b"two"), server(b"three")]
-    frames = talk(*turns).trace.frames
+    frames = exchange(*turns).trace.frames
     trace = MemoryTrace()
     trace.add([*frames[:6], frames[7]], range(7))
     flow = TcpFlow(trace, 0)

@@ -90,13 +90,13 @@ def test_a_filter_finds_it_or_says_that_it_did_not_look(asked: str, size: int, t
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_checks_and_conversations_say_so_too(size: int, tmp_path: Path) -> None:
     make, text = ASKED["http"]
-    said = "1 message is large and was searched from the beginning only"
+    sentence = "1 message is large and was searched from the beginning only"
     with trace_of(tmp_path / "x.pcapng", make(size), 80) as trace:
         found = verdicts(trace, Checks(expect=(Filter(text), Filter("tcp"))))
         assert [one.searched_in_part for one in found] == [int(size > 1000), 0]
         for report in FORMATS.values():
             assert ("searched" in "".join(report(found, 0))) is (size > 1000)
-        assert (said in "".join(as_text(found))) is (size > 1000)
+        assert (sentence in "".join(as_text(found))) is (size > 1000)
         listed = ConversationList(trace)
         listed.narrow(text)
         while not listed.complete:
@@ -204,8 +204,8 @@ def test_a_finding_says_how_many_packets_it_does_not_name(tmp_path: Path) -> Non
     trace.save(tmp_path / "x.pcapng")
     with Trace.open(tmp_path / "x.pcapng") as read:
         read.finish()
-        (told,) = findings(read)
-        assert (told["frames"], told["frames_more"]) == (list(range(1, 31)), 70)
+        (finding,) = findings(read)
+        assert (finding["frames"], finding["frames_more"]) == (list(range(1, 31)), 70)
         assert any("and 88 more" in plain(line) for line in FindingList(read).detail(0, 80))
 
 

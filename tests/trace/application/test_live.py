@@ -7,7 +7,7 @@ from itertools import product
 from inspector.protocols import REGISTRY
 from inspector.trace.application.engine import Engine
 from tests.support.fuzzing import seeds
-from tests.support.fuzzing.conversation import Heard, Part, cut, input_of, read, read_input, told
+from tests.support.fuzzing.conversation import Heard, Part, cut, input_of, messages_of, read, read_input
 from tests.support.tiers import sweep
 
 HTTP_REQUEST = b"GET /abc HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -44,9 +44,9 @@ def test_a_conversation_is_the_same_live_in_any_pieces(name: str, port: int) -> 
     once = read(given, known, sizes=[1 << 14])
     if not (name == "a greeting" and port == 6379):            # there it may be an answer of Redis
         assert [layer.protocol.name for layer in once.layers] == ([wanted] if wanted else [])
-    whole = told(once)
+    whole = messages_of(once)
     for sizes in SIZES[3:] if (name, port) == LONGEST else SIZES:
-        assert told(read(given, known, sizes=sizes, live=True)) == whole, sizes
+        assert messages_of(read(given, known, sizes=sizes, live=True)) == whole, sizes
 
 
 @sweep(("name", "port"), CASES, usual)
@@ -54,15 +54,15 @@ def test_nothing_is_said_before_it_is_known(name: str, port: int) -> None:
     """What was said at any moment is what is said in the end."""
     known = seeds.secrets()
     heard = Heard(known, begun=True)
-    engine, said = Engine(heard, (40000, port), REGISTRY, None), ""
+    engine, protocol = Engine(heard, (40000, port), REGISTRY, None), ""
     sizes = [1, 90] if (name, port) == LONGEST else [1]
     for part in cut([Part(end, data) for end, data in DIALOGUES[name][1]], sizes):
         heard.add(part)
         engine.update(heard.known.__getitem__)
         now = engine.layers[-1].protocol.name if engine.layers else ""
-        assert said in ("", now)
-        said = now
-    assert said in ("", DIALOGUES[name][0])
+        assert protocol in ("", now)
+        protocol = now
+    assert protocol in ("", DIALOGUES[name][0])
 
 
 def test_a_first_line_that_the_capture_cut_is_a_request_of_http() -> None:

@@ -40,9 +40,10 @@ def capture(conversations: list[list[tuple[bytes, bytes, int, bool]]], keep: int
     wire = Wire()
     for number, turns in enumerate(conversations):
         wire.begin(41_000 + number)
-        for asked, told, size, acknowledged in turns:
-            wire.say(CLIENT, asked, size)
-            wire.say(SERVER, told if asked[:4] != b"HEAD" else told.split(b"\r\n\r\n")[0] + b"\r\n\r\n", size)
+        for asked, answer, size, acknowledged in turns:
+            wire.write(CLIENT, asked, size)
+            head = answer.split(b"\r\n\r\n")[0] + b"\r\n\r\n"
+            wire.write(SERVER, answer if asked[:4] != b"HEAD" else head, size)
             if acknowledged:
                 wire.send(CLIENT, "A")
         if closed:
@@ -103,7 +104,7 @@ FILTERS = (
 @pytest.mark.parametrize(("keep", "snaplen"), [(10, 9999), (6, 9999), (10, 134)])
 def test_a_filter_reads_records_that_are_alike_once(tmp_path: Path, keep: int, snaplen: int) -> None:
     """The same packets pass as where each record is asked, of what is scanned, and of what is decoded."""
-    turns = [[(asked, told, size, False) for told in (HEADS[4], HEADS[5], OK) for size in (40, 200)]
+    turns = [[(asked, answer, size, False) for answer in (HEADS[4], HEADS[5], OK) for size in (40, 200)]
              for asked in REQUESTS]
     path = tmp_path / "x.pcapng"
     path.write_bytes(capture([*turns, [(GET, HEADS[5], 200, True)] * 9], keep, snaplen, False))

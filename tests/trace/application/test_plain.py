@@ -77,9 +77,9 @@ def asked(path: Path) -> list[Any]:
 
 def compare(path: Path) -> None:
     """Scanned, decoded, and printed many at a time: all packets and some are told the same."""
-    told = printed(path)
-    assert told == decoded(path)
-    assert told == printed(path, lines=True)
+    lines = printed(path)
+    assert lines == decoded(path)
+    assert lines == printed(path, lines=True)
     assert printed(path, 3) == printed(path, 3, lines=True)
     read = asked(path)
     with patch.object(Known, "plain_conversations", lambda known: None):
@@ -117,8 +117,8 @@ def test_what_tcp_repaired_is_told_without_being_decoded(tmp_path: Path) -> None
     path.write_bytes(wire.file())
     with Trace.open(path) as trace:
         trace.finish()
-        told = [trace.known.exchanged(stream) for stream in range(1, 5)]
-        assert [len(one.parsed[0] or ()) for one in told if one is not None] == [4] * 4
+        parsed = [trace.known.exchanged(stream) for stream in range(1, 5)]
+        assert [len(one.parsed[0] or ()) for one in parsed if one is not None] == [4] * 4
     compare(path)
 
 
@@ -156,21 +156,21 @@ TURNS = st.lists(TURN, max_size=4)
 ENDS = st.sampled_from(["", "close", "reset", "client closes", "repeat", "hole", "zero window", "late"])
 
 
-def exchange(wire: Wire, asked: bytes, told: bytes, size: int, trouble: str) -> None:
+def exchange(wire: Wire, asked: bytes, answer: bytes, size: int, trouble: str) -> None:
     """A request and its answer in segments of `size` bytes, of which some come twice, late, or too early."""
     first, second = wire.next
-    pieces = [(second + at, told[at : at + size]) for at in range(0, len(told), size)]
+    pieces = [(second + at, answer[at : at + size]) for at in range(0, len(answer), size)]
     if trouble == "answer first":
-        wire.send(SERVER, "PA", told, second)
-        wire.next[SERVER] += len(told)
-    wire.say(CLIENT, asked, size)
+        wire.send(SERVER, "PA", answer, second)
+        wire.next[SERVER] += len(answer)
+    wire.write(CLIENT, asked, size)
     if trouble in ("asked again", "other bytes"):
         wire.send(CLIENT, "PA", asked if trouble == "asked again" else asked.swapcase(), first)
     if trouble == "answer first":
         return
     if trouble != "no ACK":
         wire.send(SERVER, "A")
-    wire.next[SERVER] += len(told)
+    wire.next[SERVER] += len(answer)
     if trouble == "swapped":
         pieces.reverse()
     elif trouble == "a piece late":
@@ -180,10 +180,10 @@ def exchange(wire: Wire, asked: bytes, told: bytes, size: int, trouble: str) -> 
 
 
 def conversation(wire: Wire, turns: list[tuple[bytes, bytes, int, str]], end: str) -> None:
-    for asked, told, size, trouble in turns:
+    for asked, answer, size, trouble in turns:
         if end == "late":
             wire._time += 40_000_000
-        exchange(wire, asked, told, size, trouble)
+        exchange(wire, asked, answer, size, trouble)
     if end == "close":
         wire.close()
     elif end == "reset":
@@ -195,7 +195,7 @@ def conversation(wire: Wire, turns: list[tuple[bytes, bytes, int, str]], end: st
         wire.send(CLIENT, "PA", b"G", wire.next[CLIENT] - 1)
     elif end == "hole":
         wire.next[SERVER] += 3
-        wire.say(SERVER, OK)
+        wire.write(SERVER, OK)
         wire.send(CLIENT, "A")
 
 
@@ -226,9 +226,9 @@ def test_what_is_read_whole_is_told_by_its_first_bytes(head: bytes, expected: bo
 
 def test_of_what_is_large_and_nothing_known_only_the_beginning_is_read(tmp_path: Path) -> None:
     sizes = []
-    for said in (GET + b"x" * 40_000, b"x" * 40_000):
+    for data in (GET + b"x" * 40_000, b"x" * 40_000):
         wire = Wire()
-        wire.say(CLIENT, said)
+        wire.write(CLIENT, data)
         path = tmp_path / "a.pcapng"
         path.write_bytes(wire.file())
         with Trace.open(path) as trace:

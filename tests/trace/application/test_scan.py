@@ -15,7 +15,16 @@ from inspector.protocols.websocket.frame import FrameDecoder, FrameIndex, encode
 from inspector.protocols.websocket.session.deflate import DeflateParameters
 from inspector.protocols.websocket.session.session import WebSocketSession
 from inspector.wire import findings
-from tests.support.captures.websocket import CLIENT, DEFLATE, SERVER, UPGRADE, Keys, request, response, talk
+from tests.support.captures.websocket import (
+    CLIENT,
+    DEFLATE,
+    SERVER,
+    UPGRADE,
+    Keys,
+    exchange,
+    request,
+    response,
+)
 
 Spec = tuple[tuple[bytes, int, bool, int, int | None], str]
 TEXTS = st.sampled_from([
@@ -28,7 +37,7 @@ FRAMES = st.lists(st.tuples(PLAIN | PLAIN | PLAIN | ODD, KEYS), min_size=1, max_
 TURNS = st.lists(st.tuples(st.integers(0, 1), FRAMES), max_size=8)
 
 
-def said(turns: list[tuple[int, list[Spec]]]) -> list[tuple[int, bytes]]:
+def bytes_of(turns: list[tuple[int, list[Spec]]]) -> list[tuple[int, bytes]]:
     """The bytes of the turns."""
     keys, found = Keys(), []
     for direction, frames in turns:
@@ -70,8 +79,8 @@ def compare(turns: list[tuple[int, list[Spec]]], deflate: bool, size: int) -> No
     """What the decoder makes of the turns beside frame decoder and session alone."""
     start = [(CLIENT, request(DEFLATE)), (SERVER, response(DEFLATE))] if deflate else UPGRADE
     turns = [(d, frames) for d, frames in turns if size > 90 or all(len(f[0][0]) < 999 for f in frames)]
-    spoken = said(turns)
-    found = talk(*start, *spoken, size=size).application()
+    spoken = bytes_of(turns)
+    found = exchange(*start, *spoken, size=size).application()
     session = WebSocketSession(0, DeflateParameters() if deflate else None, limit=1 << 20)
     decoders = [FrameDecoder(len(data)) for _, data in start]
     frames, parts = [], []
@@ -90,8 +99,8 @@ def compare(turns: list[tuple[int, list[Spec]]], deflate: bool, size: int) -> No
     assert sum(message.size for message in found.messages) == sum(part.size for part in parts)
     assert {(one.id, one.direction, one.start, one.stop) for one in found.findings} == {
         (one.id, one.direction, one.start, one.stop) for one in session.findings}
-    told = found.decoder("websocket")
-    assert told is None or told.uncounted == session.findings.more
+    decoder = found.decoder("websocket")
+    assert decoder is None or decoder.uncounted == session.findings.more
 
 
 @settings(max_examples=100, deadline=None)

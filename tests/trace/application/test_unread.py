@@ -32,16 +32,16 @@ def findings(path: Path, *, calls: bool, looked_ms: int | None, answers: bool,
 
 
 @pytest.mark.parametrize("answers", [False, True], ids=["nothing answered", "something answered"])
-@pytest.mark.parametrize(("calls", "looked_ms", "said"), [
+@pytest.mark.parametrize(("calls", "looked_ms", "words"), [
     (True, None, "server 1 closed 127.0.0.1:9000 with 990 bytes unread."),
     (False, 100, "srv 7 closed 127.0.0.1:9000 with bytes unread: 990 bytes waited in its receive queue "
                  "400 ms before."),
     (True, 100, "server 1 closed 127.0.0.1:9000 with 990 bytes unread."),
 ])
-def test_who_knows_how_many_says_so(answers: bool, calls: bool, looked_ms: int | None, said: str,
+def test_who_knows_how_many_says_so(answers: bool, calls: bool, looked_ms: int | None, words: str,
                                     tmp_path: Path) -> None:
     ((rule, text),) = findings(tmp_path / "x.pcapng", calls=calls, looked_ms=looked_ms, answers=answers)
-    assert rule == "tcp.reset-with-unread-data" and text.startswith(f"{said} Read all that came")
+    assert rule == "tcp.reset-with-unread-data" and text.startswith(f"{words} Read all that came")
 
 
 def test_a_look_that_came_later_or_none_says_nothing(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_cut_compressed_file_gives_what_came_before(tmp_path: Path) -> None:
             assert trace.truncated == "The compressed data of capture ends early; all before that is shown."
 
 
-@pytest.mark.parametrize(("name", "data", "said"), [
+@pytest.mark.parametrize(("name", "data", "sentence"), [
     ("text", b"This is no capture at all.", "text is neither a pcap nor a pcapng file."),
     ("empty", b"", "empty is empty."),
     ("short", b"\xd4\xc3\xb2\xa1\2\0", "short is too short to be a capture."),
@@ -82,11 +82,11 @@ def test_a_cut_compressed_file_gives_what_came_before(tmp_path: Path) -> None:
     ("packed", gzip.compress(b"no capture, but compressed", mtime=0),
      "packed is neither a pcap nor a pcapng file."),
 ])
-def test_foreign_files_get_one_sentence(tmp_path: Path, name: str, data: bytes, said: str) -> None:
+def test_foreign_files_get_one_sentence(tmp_path: Path, name: str, data: bytes, sentence: str) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(TraceError) as caught:
         Trace.open(tmp_path / name)
-    assert str(caught.value) == said
+    assert str(caught.value) == sentence
 
 
 def test_what_is_not_there_or_no_file(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def fields() -> list[str]:
 
 
 @cache
-def told() -> dict[str, dict[str, Any]]:
+def of_tshark() -> dict[str, dict[str, Any]]:
     """tshark's answers, by the capture."""
     return {answer["capture"]: answer for answer in answers()}
 
@@ -38,14 +38,14 @@ def told() -> dict[str, dict[str, Any]]:
 @cache
 def compared(capture: str) -> tuple[tuple[Difference, str], ...]:
     try:
-        return tuple(differences(told()[capture], fields()))
+        return tuple(differences(of_tshark()[capture], fields()))
     except TraceError:
-        assert not told()[capture]["packets"]
+        assert not of_tshark()[capture]["packets"]
         return ()
 
 
 def test_every_capture_and_field_was_asked_about() -> None:
-    assert set(NAMES) == told().keys()
+    assert set(NAMES) == of_tshark().keys()
     assert len(fields()) > 320 and set(fields()) <= {*COLUMNS, *DEEP}
 
 
@@ -64,10 +64,10 @@ def test_every_header_of_a_tunnel_is_told(capture: str) -> None:
 
 
 def test_numbers_of_frames_are_known_in_wiresharks_count_too() -> None:
-    with_others = [name for name, answer in told().items() if answer["others"]]
+    with_others = [name for name, answer in of_tshark().items() if answer["others"]]
     assert len(with_others) > 5
     for capture in with_others:
-        numbers: dict[int, list[Any]] = dict(told()[capture]["fields"].get("frame.number", ()))
+        numbers: dict[int, list[Any]] = dict(of_tshark()[capture]["fields"].get("frame.number", ()))
         with Trace.open(DATA / capture) as trace:
             trace.finish()
             for row in first_rows(trace.index.count):
@@ -85,7 +85,7 @@ def test_differences_have_reasons_that_are_needed(
     assert set(counts) == needed
     if captures is USUAL:
         return
-    values = sum(len(found) for answer in told().values() for found in answer["fields"].values())
+    values = sum(len(found) for answer in of_tshark().values() for found in answer["fields"].values())
     with capsys.disabled():
         print(f"\nFields against tshark: {len(NAMES)} captures, {len(fields())} fields, {values:,} values")
         for why, count in counts.most_common():

@@ -60,7 +60,7 @@ def test_what_tshark_finds_wrong_is_wrong_with_its_place(text: str) -> None:
     assert first == text and second.strip().strip("~") == "^" and second.index("^") == error.position
 
 
-@pytest.mark.parametrize(("text", "said", "mark"), [
+@pytest.mark.parametrize(("text", "words", "mark"), [
     ("ip.addr == 5", "5 is no IPv4 address.", "5"),
     ("tcp and ipv6.src == 10.0.0.1", "10.0.0.1 is an address for ip.src, not for ipv6.src.", "10.0.0.1"),
     ("tcp.port == 70000", "70000 is too large for tcp.port, whose largest value is 65535.", "70000"),
@@ -86,11 +86,11 @@ def test_what_tshark_finds_wrong_is_wrong_with_its_place(text: str) -> None:
     ("eth.src == 5", "5 is no hardware address, such as 02:42:ac:11:00:02.", "5"),
     ('frame.time > "noon"', 'noon is no time, such as "2024-05-31 14:03:05".', '"noon"'),
 ])
-def test_errors_say_what_is_wrong_and_where(text: str, said: str, mark: str) -> None:
+def test_errors_say_what_is_wrong_and_where(text: str, words: str, mark: str) -> None:
     with pytest.raises(FilterError) as caught:
         Filter(text)
     error = caught.value
-    assert str(error) == said
+    assert str(error) == words
     assert text[error.position : error.position + error.length] == mark
 
 
@@ -182,9 +182,9 @@ def test_steps_tell_progress_can_end_and_go_on(tmp_path: Path) -> None:
         trace.finish()
         slow = Filter('udp contains "hello"')
         assert slow.deep and not Filter("udp.port == 40001").deep
-        told: list[float] = []
-        assert len(slow.rows(trace, told.append)) == 3000
-        assert told == sorted(told) and len(told) > 3 and told[0] < 0.5
+        steps: list[float] = []
+        assert len(slow.rows(trace, steps.append)) == 3000
+        assert steps == sorted(steps) and len(steps) > 3 and steps[0] < 0.5
         assert 0 < len(slow.rows(trace, lambda share: False)) < 3000
         evaluation = slow.evaluate(trace)
         while not evaluation.run(0.001):

@@ -16,19 +16,19 @@ from tests.support.captures.tcp import segment
 from tests.support.tiers import sweep, thorough
 
 _CONVERSATIONS, _EACH = 24, 180
-_SAID = (b"\x81\x05hello", b"+OK\r\n", b"hello world ", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\0" * 300)
+_SENT = (b"\x81\x05hello", b"+OK\r\n", b"hello world ", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\0" * 300)
 
 
 def capture(chance: random.Random) -> bytes:
     """Conversations that began before it and take turns, so that 16 KB and more lie between two packets."""
     at = [[1000, 9000] for _ in range(_CONVERSATIONS)]
-    before = [chance.choice(_SAID) for _ in range(_CONVERSATIONS)]
+    before = [chance.choice(_SENT) for _ in range(_CONVERSATIONS)]
     frames = []
     for number in range(_EACH):
-        for which, (sent, said) in enumerate(zip(at, before, strict=True)):
+        for which, (sent, before_it) in enumerate(zip(at, before, strict=True)):
             side = chance.randrange(2)
-            said = said if number % 50 or not which % 3 else _SAID[3]
-            payload = said * (chance.choice((200, 300)) // len(said) + 1)
+            before_it = before_it if number % 50 or not which % 3 else _SENT[3]
+            payload = before_it * (chance.choice((200, 300)) // len(before_it) + 1)
             seq = sent[side] + (chance.random() < 0.002)
             frames.append(segment(side, "PA", seq, sent[1 - side], payload, ports=(20_000 + which, 7000)))
             sent[side] += len(payload)

@@ -33,7 +33,7 @@ def test_what_stands_twice_was_sent_once(name: str, tmp_path: Path) -> None:
     path.write_bytes(once.read_bytes() * 2)
     with Trace.open(once) as trace:
         trace.finish()
-        told = [one["id"] for one in findings(trace)]
+        ids = [one["id"] for one in findings(trace)]
     alone, twice = packets_of(once), packets_of(path)
     count = len(alone)
     assert [one.get("analysis") for one in twice[:count]] == [one.get("analysis") for one in alone]
@@ -44,7 +44,7 @@ def test_what_stands_twice_was_sent_once(name: str, tmp_path: Path) -> None:
             assert one.get("tcp.stream") == alone[number - 1].get("tcp.stream")
     with Trace.open(path) as trace:
         trace.finish()
-        assert [one["id"] for one in findings(trace)] == told
+        assert [one["id"] for one in findings(trace)] == ids
 
 
 def test_a_section_that_is_appended_while_the_file_is_open(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def capture(path: Path, link: int, seen: list[tuple[int, int, bytes]]) -> Path:
     return path
 
 
-def told(path: Path) -> list[tuple[int | None, list[str]]]:
+def found_in(path: Path) -> list[tuple[int | None, list[str]]]:
     """Of each packet: which one it is again, and what its analysis says."""
     with Trace.open(path) as trace:
         trace.finish()
@@ -64,7 +64,7 @@ SESSION = [
 def test_what_passes_three_interfaces_is_one_packet(link: int, tmp_path: Path) -> None:
     seen = [(step * 20 * MS + at * 1000, at, hop(frame, at))
             for step, frame in enumerate(SESSION) for at in (1, 2, 3)]
-    found = told(capture(tmp_path / "three.pcapng", link, seen))
+    found = found_in(capture(tmp_path / "three.pcapng", link, seen))
     for step in range(len(SESSION)):
         assert found[3 * step : 3 * step + 3] == [(None, []), (3 * step + 1, []), (3 * step + 1, [])]
     with Trace.open(tmp_path / "three.pcapng") as trace:
@@ -83,7 +83,7 @@ def test_two_interfaces_that_are_alike_are_two(tmp_path: Path) -> None:
                for step, frame in enumerate(SESSION) for at in (0, 1)]
     path = tmp_path / "merged.pcapng"
     path.write_bytes(b"".join(blocks))
-    assert [same for same, _ in told(path)] == [one for step in range(8) for one in (None, 2 * step + 1)]
+    assert [same for same, _ in found_in(path)] == [one for step in range(8) for one in (None, 2 * step + 1)]
 
 
 @pytest.mark.parametrize("link", [RAW, SLL2])
@@ -96,7 +96,7 @@ def test_what_is_sent_again_is_a_retransmission_wherever_it_was_seen(
         data, again = numbered(data, number), numbered(again, number + 1)
     seen = [(step * MS, 1, frame) for step, frame in enumerate(SESSION[:3])]
     seen += [(5 * MS, 1, data), (5 * MS + 900, 2, data), (20 * MS, 1, again), (20 * MS + 900, 2, again)]
-    found = told(capture(tmp_path / "again.pcapng", link, seen))
+    found = found_in(capture(tmp_path / "again.pcapng", link, seen))
     assert [same for same, _ in found] == [None] * 4 + [4, None, 6]
     sent_again = [any("retransmission" in one for one in analysis) for _, analysis in found]
     assert sent_again == [False] * 5 + [True, False]
@@ -104,13 +104,13 @@ def test_what_is_sent_again_is_a_retransmission_wherever_it_was_seen(
 
 def test_one_interface_that_sees_it_twice_saw_two(tmp_path: Path) -> None:
     seen = [(step * MS, 1, frame) for step, frame in enumerate([*SESSION[:4], SESSION[3]])]
-    found = told(capture(tmp_path / "one.pcapng", RAW, [*seen, (5 * MS, 2, segment(1, "A", 1, 6))]))
+    found = found_in(capture(tmp_path / "one.pcapng", RAW, [*seen, (5 * MS, 2, segment(1, "A", 1, 6))]))
     assert [same for same, _ in found] == [None] * 6 and found[4][1]
 
 
 def test_what_comes_much_later_without_a_number_is_no_copy(tmp_path: Path) -> None:
     seen = [(step * MS, 1, frame) for step, frame in enumerate(SESSION[:4])]
-    found = told(capture(tmp_path / "late.pcapng", RAW, [*seen, (300 * MS, 2, SESSION[3])]))
+    found = found_in(capture(tmp_path / "late.pcapng", RAW, [*seen, (300 * MS, 2, SESSION[3])]))
     assert found[4][0] is None and found[4][1]
 
 
@@ -119,7 +119,7 @@ def test_datagrams_too(tmp_path: Path) -> None:
     back = ip(1, 17, struct.pack("!HHHH", 4001, 4000, 13, 0) + b"hello")
     seen = [(0, 1, frame), (900, 2, hop(frame, 1)), (5 * MS, 2, back), (5 * MS + 900, 1, hop(back, 1)),
             (9 * MS, 1, frame)]
-    found = told(capture(tmp_path / "udp.pcapng", RAW, seen))
+    found = found_in(capture(tmp_path / "udp.pcapng", RAW, seen))
     assert [same for same, _ in found] == [None, 1, None, 3, None]
     with Trace.open(tmp_path / "udp.pcapng") as trace:
         trace.finish()

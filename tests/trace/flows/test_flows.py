@@ -13,7 +13,7 @@ from tests.support.captures.tcp import MemoryTrace, segment
 pytestmark = pytest.mark.quick
 
 MS = 1_000_000
-TALK = [
+EXCHANGE = [
     segment(0, "S", 100, options=bytes([2, 4, 5, 180, 3, 3, 7])),
     segment(1, "SA", 300, 101, options=bytes([3, 3, 2])),
     segment(0, "A", 101, 301, window=100),
@@ -33,7 +33,7 @@ def flow_of(*frames: bytes, step: int = MS) -> TcpFlow:
 
 
 def test_a_whole_conversation() -> None:
-    flow = flow_of(*TALK)
+    flow = flow_of(*EXCHANGE)
     assert (flow.a, flow.b, flow.client) == (("10.0.0.1", 40000), ("10.0.0.2", 80), 0)
     assert (flow.handshake, flow.handshake_rows, flow.rtt_ns) == ("complete", (0, 1, 2), 2 * MS)
     assert [flow.direction(row) for row in first_rows(9)] == [0, 1, 0, 0, 1, 1, 0, 1, 0]
@@ -42,12 +42,12 @@ def test_a_whole_conversation() -> None:
     assert [stream.read(0, 99) for stream in flow.streams] == [b"hello", b"world!"]
     assert [stream.end for stream in flow.streams] == [5, 6]
     (piece,) = flow.streams[1].pieces(2, 3)
-    assert TALK[piece.row][piece.frame_offset : piece.frame_offset + 1] == b"r"
+    assert EXCHANGE[piece.row][piece.frame_offset : piece.frame_offset + 1] == b"r"
     assert not flow.flagged()
 
 
 def test_details() -> None:
-    flow = flow_of(*TALK)
+    flow = flow_of(*EXCHANGE)
     opening, data, ack = flow.detail(Row(0)), flow.detail(Row(3)), flow.detail(Row(4))
     assert opening is not None and (opening.options.mss, opening.options.scale) == (1460, 7)
     assert opening.window == 65535
@@ -59,25 +59,25 @@ def test_details() -> None:
 
 
 def test_handshakes_that_are_not_whole() -> None:
-    assert flow_of(TALK[0], segment(1, "RA", 0, 101)).handshake == "refused"
-    assert flow_of(*TALK[:2]).handshake == "partial"
-    assert flow_of(*TALK[1:]).handshake == "partial" and flow_of(*TALK[1:]).client == 1
-    late = flow_of(*TALK[3:])
+    assert flow_of(EXCHANGE[0], segment(1, "RA", 0, 101)).handshake == "refused"
+    assert flow_of(*EXCHANGE[:2]).handshake == "partial"
+    assert flow_of(*EXCHANGE[1:]).handshake == "partial" and flow_of(*EXCHANGE[1:]).client == 1
+    late = flow_of(*EXCHANGE[3:])
     assert late.handshake == "missing" and late.client is None and late.rtt_ns is None
     assert late.streams[0].read(0, 9) == b"hello" and late.relative(Row(3)) == (6, 7)
 
 
 def test_a_trace_that_grows_gives_the_same_as_one_read_whole() -> None:
-    whole = flow_of(*TALK)
+    whole = flow_of(*EXCHANGE)
     trace = MemoryTrace()
-    trace.add(TALK[:1], [0])
+    trace.add(EXCHANGE[:1], [0])
     flow = TcpFlow(trace, 0)
-    for i, frame in enumerate(TALK[1:], 1):
+    for i, frame in enumerate(EXCHANGE[1:], 1):
         trace.add([frame], [MS * i])
         assert flow.update()
     assert not flow.update()
     assert flow.rows.tolist() == whole.rows.tolist()
-    for row in first_rows(len(TALK)):
+    for row in first_rows(len(EXCHANGE)):
         assert flow.states(row) == whole.states(row) and flow.detail(row) == whole.detail(row)
     assert [stream.read(0, 99) for stream in flow.streams] == [b"hello", b"world!"]
     assert (flow.handshake, flow.rtt_ns) == (whole.handshake, whole.rtt_ns)
@@ -85,8 +85,8 @@ def test_a_trace_that_grows_gives_the_same_as_one_read_whole() -> None:
 
 def test_cut_frames_and_segments_of_unknown_length() -> None:
     trace = MemoryTrace()
-    frames = [*TALK[:3], TALK[3][:-2], segment(0, "PA", 106, 301, b" again")]
-    trace.add(frames, [MS * i for i in range(5)], [len(frame) for frame in TALK[:4]] + [len(frames[4])])
+    frames = [*EXCHANGE[:3], EXCHANGE[3][:-2], segment(0, "PA", 106, 301, b" again")]
+    trace.add(frames, [MS * i for i in range(5)], [len(frame) for frame in EXCHANGE[:4]] + [len(frames[4])])
     flow = TcpFlow(trace, 0)
     stream = flow.streams[0]
     assert stream.read(0, 99) == b"hel" and stream.gaps == [(3, 5, True)] and stream.length == 11

@@ -117,7 +117,7 @@ def test_who_leaves_early_ends_those_that_still_work(processes: Processes) -> No
 def test_several_processes_tell_the_same(what: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spread, "_CONVERSATIONS", 7)
     monkeypatch.setattr(spread, "_LEAST", 0)
-    export, told, used = export_of(what), [], []
+    export, found_by, used = export_of(what), [], []
     assert export is not None
     for several in (False, True):
         with Trace.open(DATA / name) as trace, Processes(lambda: None, end_at_once) as found:
@@ -128,10 +128,11 @@ def test_several_processes_tell_the_same(what: str, name: str, monkeypatch: pyte
                     used.append(len(found._running))
                     yield one
 
-            told.append([line for some in export.lines(trace, None, by if several else map) for line in some])
+            found_by.append([line for some in export.lines(trace, None, by if several else map)
+                             for line in some])
             assert not found._running
     assert 1 in used
-    assert told[0] == told[1] and told[0]
+    assert found_by[0] == found_by[1] and found_by[0]
 
 
 @sweep("end", ["SIGTERM", "SIGINT", "closed"], lambda end: end == "SIGINT")

@@ -56,11 +56,11 @@ def compare(flow: TcpFlow, row: Row, answer: dict[str, str], found: Counter[tupl
     detail = flow.detail(row)
     assert detail is not None
     theirs = {name for name in NAMES if first(answer.get(name))}
-    said, again = set(flow.analysis(row)), {"tcp.analysis.retransmission"}
-    if flow.is_simultaneous and theirs - said == again and said <= theirs:
+    marks, again = set(flow.analysis(row)), {"tcp.analysis.retransmission"}
+    if flow.is_simultaneous and theirs - marks == again and marks <= theirs:
         theirs -= again
         found["analysis", "simultaneous open: a SYN ACK answers; tshark says it is sent again"] += 1
-    assert said == theirs
+    assert marks == theirs
     assert detail.duplicate_number == number(answer["tcp.analysis.duplicate_ack_num"])
     if answer.get("tcp.seq"):
         assert flow.relative(row) == (number(answer["tcp.seq"]), number(answer["tcp.ack"]) or 0)

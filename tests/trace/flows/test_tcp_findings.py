@@ -22,7 +22,7 @@ def at(ms: float, *arguments: object, **more: object) -> Timed:
 
 OPEN = [at(0, 0, "S", 100), at(0.05, 1, "SA", 300, 101), at(0.1, 0, "A", 101, 301)]
 CLOSE = [at(900, 0, "FA", 106, 307), at(901, 1, "FA", 307, 107), at(902, 0, "A", 107, 308)]
-TALK = [at(1, 0, "PA", 101, 301, b"hello"), at(2, 1, "A", 301, 106), at(3, 1, "PA", 301, 106, b"world!"),
+BOTH = [at(1, 0, "PA", 101, 301, b"hello"), at(2, 1, "A", 301, 106), at(3, 1, "PA", 301, 106, b"world!"),
         at(4, 0, "A", 106, 307)]
 
 
@@ -40,27 +40,27 @@ def only(rule: str, *packets: Timed) -> Finding:
 
 
 def test_clean_conversations_give_nothing() -> None:
-    assert findings(*OPEN, *TALK, *CLOSE) == []
-    assert findings(*OPEN, *TALK) == []
-    assert findings(*TALK, *CLOSE) == []
+    assert findings(*OPEN, *BOTH, *CLOSE) == []
+    assert findings(*OPEN, *BOTH) == []
+    assert findings(*BOTH, *CLOSE) == []
     assert findings(OPEN[0]) == []
     # A server's close, answered by a client's reset after all was read: common, and harmless.
-    assert findings(*OPEN, *TALK, at(5, 1, "FA", 307, 106), at(6, 0, "RA", 106, 308)) == []
+    assert findings(*OPEN, *BOTH, at(5, 1, "FA", 307, 106), at(6, 0, "RA", 106, 308)) == []
 
 
 def test_bytes_that_came_twice_and_differ() -> None:
     again = at(5, 0, "PA", 101, 307, b"heLLo")
-    one = only("tcp.conflicting-retransmission", *OPEN, *TALK, again)
+    one = only("tcp.conflicting-retransmission", *OPEN, *BOTH, again)
     assert one.rows == (7, 3) and (one.direction, one.start, one.stop) == (0, 2, 4)
     assert "Bytes 2 to 3" in one.text and "10.0.0.1:40000" in one.text
-    assert findings(*OPEN, *TALK, at(5, 0, "PA", 101, 307, b"hello")) == []
+    assert findings(*OPEN, *BOTH, at(5, 0, "PA", 101, 307, b"hello")) == []
     overlapping = "suricata-verify__eve-overlap-payload-01__tcp-overlap.pcap"
     with Trace.open(CAPTURES / "captures" / "tcp" / overlapping) as trace:
         trace.finish()
         found = [one.id for one in trace.flow(0).findings()]
         assert found.count("tcp.conflicting-retransmission") == 1
     # A keep-alive brings one byte that was acknowledged, with any value (RFC 9293 section 3.8.4).
-    assert findings(*OPEN, *TALK, at(45_000, 0, "A", 105, 307, b"\0"), at(45_001, 1, "A", 307, 106)) == []
+    assert findings(*OPEN, *BOTH, at(45_000, 0, "A", 105, 307, b"\0"), at(45_001, 1, "A", 307, 106)) == []
 
 
 def test_connection_refused() -> None:
@@ -88,10 +88,10 @@ def prohibited(quoted: bytes) -> bytes:
 
 def test_a_firewall_that_answers_for_the_peer_is_named() -> None:
     again = at(1000, 0, "S", 100)
-    told = [(MS, prohibited(OPEN[0][1])), (1001 * MS, prohibited(again[1]))]
-    one = only("tcp.unreachable", OPEN[0], told[0], again, told[1])
+    refusals = [(MS, prohibited(OPEN[0][1])), (1001 * MS, prohibited(again[1]))]
+    one = only("tcp.unreachable", OPEN[0], refusals[0], again, refusals[1])
     assert one.rows == (0, 1, 3, 2) and "Communication administratively filtered" in one.text
-    assert only("tcp.unreachable", OPEN[0], told[0]).rows == (0, 1)
+    assert only("tcp.unreachable", OPEN[0], refusals[0]).rows == (0, 1)
 
 
 def test_a_listener_that_leaves_some_waiting() -> None:
@@ -108,22 +108,22 @@ def test_a_listener_that_leaves_some_waiting() -> None:
 
 def test_a_socket_kept_in_close_wait() -> None:
     fin = [at(5, 0, "FA", 106, 307), at(6, 1, "A", 307, 107)]
-    one = only("tcp.close-wait", *OPEN, *TALK, *fin, (20_000 * MS, segment(0, "S", 1, ports=(1, 2))))
+    one = only("tcp.close-wait", *OPEN, *BOTH, *fin, (20_000 * MS, segment(0, "S", 1, ports=(1, 2))))
     assert one.rows == (7, 8) and "10.0.0.2:80 acknowledged the FIN" in one.text and "20 s" in one.text
-    assert findings(*OPEN, *TALK, *fin) == []                                  # not long enough to say
+    assert findings(*OPEN, *BOTH, *fin) == []                                  # not long enough to say
     late = at(19_000, 1, "PA", 307, 107, b"more")                              # it still speaks
-    assert findings(*OPEN, *TALK, *fin, late, at(20_000, 0, "A", 107, 311)) == []
-    assert findings(*OPEN, *TALK, fin[0], (20_000 * MS, segment(0, "S", 1, ports=(1, 2)))) == []
+    assert findings(*OPEN, *BOTH, *fin, late, at(20_000, 0, "A", 107, 311)) == []
+    assert findings(*OPEN, *BOTH, fin[0], (20_000 * MS, segment(0, "S", 1, ports=(1, 2)))) == []
 
 
 def test_a_close_that_the_capture_lost_is_no_close_wait() -> None:
     later = (20_000 * MS, segment(0, "S", 1, ports=(1, 2)))
     lost = [at(901, 1, "A", 307, 107), at(902, 0, "A", 107, 308)]      # the ACK of a FIN that is not here
-    assert findings(*OPEN, *TALK, CLOSE[0], *lost, later) == []
-    assert findings(*OPEN, *TALK, CLOSE[0], at(902, 1, "A", 308, 107), at(903, 0, "A", 107, 308), later) == []
+    assert findings(*OPEN, *BOTH, CLOSE[0], *lost, later) == []
+    assert findings(*OPEN, *BOTH, CLOSE[0], at(902, 1, "A", 308, 107), at(903, 0, "A", 107, 308), later) == []
     assert findings(CLOSE[1], CLOSE[2], later) == []                   # it began at the last FIN
-    only("tcp.close-wait", *TALK[2:], CLOSE[0], lost[0], later)        # had spoken, and did not close
-    assert findings(*OPEN, *TALK, at(9000, 0, "PA", 106, 308, b"there?"), at(9001, 1, "R", 308)) == []
+    only("tcp.close-wait", *BOTH[2:], CLOSE[0], lost[0], later)        # had spoken, and did not close
+    assert findings(*OPEN, *BOTH, at(9000, 0, "PA", 106, 308, b"there?"), at(9001, 1, "R", 308)) == []
     one = only("tcp.half-open", at(9000, 0, "PA", 106, 308, b"there?"), at(9001, 1, "R", 308))
     assert "may have closed before the capture began" in one.text
 
@@ -135,7 +135,7 @@ def test_bytes_that_came_twice_count_once() -> None:
 
 
 def test_reset_with_unread_data() -> None:
-    one = only("tcp.reset-with-unread-data", *OPEN, TALK[0], TALK[1], at(50, 1, "RA", 301, 106))
+    one = only("tcp.reset-with-unread-data", *OPEN, BOTH[0], BOTH[1], at(50, 1, "RA", 301, 106))
     assert (one.direction, one.rows) == (None, (5, 3))
     one = only("tcp.reset-with-unread-data", *OPEN, at(5, 1, "FA", 301, 101),
                at(7, 0, "PA", 101, 301, b"more"), at(8, 1, "R", 302))
@@ -144,7 +144,7 @@ def test_reset_with_unread_data() -> None:
 
 def test_a_reset_right_behind_its_own_end() -> None:
     """As Python's http.server closes: shutdown(), then close(), with a body that nobody read."""
-    ended = [*OPEN, TALK[0], at(5, 1, "FA", 301, 106)]
+    ended = [*OPEN, BOTH[0], at(5, 1, "FA", 301, 106)]
     one = only("tcp.reset-with-unread-data", *ended, at(5.1, 1, "RA", 302, 106))
     assert one.rows == (5, 4) and one.text.startswith("10.0.0.2:80 sent FIN and then RST, and ")
     assert findings(*ended, at(5.1, 1, "R", 302)) == []             # it answers what the capture lacks
@@ -176,11 +176,11 @@ def test_reset_before_anything_was_said() -> None:
 
 
 def test_reset_after_data() -> None:
-    assert only("tcp.reset-after-data", *OPEN, *TALK, at(50, 0, "RA", 106, 307)).rows == (7,)
+    assert only("tcp.reset-after-data", *OPEN, *BOTH, at(50, 0, "RA", 106, 307)).rows == (7,)
 
 
 def test_half_open_found_out_by_data() -> None:
-    one = only("tcp.half-open", *OPEN, *TALK, at(9000, 0, "PA", 106, 307, b"there?"), at(9001, 1, "R", 307))
+    one = only("tcp.half-open", *OPEN, *BOTH, at(9000, 0, "PA", 106, 307, b"there?"), at(9001, 1, "R", 307))
     assert one.rows == (7, 8) and "10.0.0.2:80 answered with RST" in one.text
 
 
@@ -191,20 +191,20 @@ def test_half_open_found_out_by_a_syn() -> None:
 
 def test_half_open_without_any_answer() -> None:
     again = [at(300 * 2**i, 0, "PA", 106, 307, b"there?") for i in range(5)]
-    one = only("tcp.half-open", *OPEN, *TALK, *again)
+    one = only("tcp.half-open", *OPEN, *BOTH, *again)
     assert "4 repetitions" in one.text and one.rows == (8, 9, 10, 11)
 
 
 def test_small_writes_and_a_delayed_ack() -> None:
     late = [at(5, 0, "PA", 106, 307, b"head"), at(45, 1, "A", 307, 110), at(45.2, 0, "PA", 110, 307, b"body")]
-    one = only("tcp.small-write-stall", *OPEN, *TALK, *late)
+    one = only("tcp.small-write-stall", *OPEN, *BOTH, *late)
     assert one.rows == (7, 8, 9) and (one.direction, one.start, one.stop) == (0, 5, 13)
     prompt = [late[0], at(5.1, 1, "A", 307, 110), at(5.2, 0, "PA", 110, 307, b"body")]
-    assert findings(*OPEN, *TALK, *prompt) == []
+    assert findings(*OPEN, *BOTH, *prompt) == []
     idle = [late[0], late[1], at(200, 0, "PA", 110, 307, b"body")]       # it had nothing to write until then
-    assert findings(*OPEN, *TALK, *idle) == []
+    assert findings(*OPEN, *BOTH, *idle) == []
     late = [late[0], late[1], at(47, 0, "PA", 110, 307, b"body")]        # a program, not the kernel
-    assert findings(*OPEN, *TALK, *late) == []
+    assert findings(*OPEN, *BOTH, *late) == []
     far = [at(0, 0, "S", 100), at(40, 1, "SA", 300, 101), at(41, 0, "A", 101, 301)]
     slow = [at(50, 0, "PA", 101, 301, b"a"), at(91, 1, "A", 301, 102), at(91.1, 0, "PA", 102, 301, b"b")]
     assert findings(*far, *slow) == []
@@ -213,10 +213,10 @@ def test_small_writes_and_a_delayed_ack() -> None:
 def test_zero_window_stall() -> None:
     shut = [at(10, 1, "A", 307, 106, window=0), at(210, 0, "A", 105, 307),
             at(211, 1, "A", 307, 106, window=0)]
-    one = only("tcp.zero-window-stall", *OPEN, *TALK, *shut, at(800, 1, "A", 307, 106, window=900))
+    one = only("tcp.zero-window-stall", *OPEN, *BOTH, *shut, at(800, 1, "A", 307, 106, window=900))
     assert one.rows == (7, 8, 10) and "10.0.0.2:80 does not read" in one.text and "0.79 s" in one.text
-    assert only("tcp.zero-window-stall", *OPEN, *TALK, *shut).rows == (7, 8, 9)
-    assert findings(*OPEN, *TALK, shut[0], at(60, 1, "A", 307, 106, window=900)) == []
+    assert only("tcp.zero-window-stall", *OPEN, *BOTH, *shut).rows == (7, 8, 9)
+    assert findings(*OPEN, *BOTH, shut[0], at(60, 1, "A", 307, 106, window=900)) == []
 
 
 @pytest.mark.parametrize(("name", "rules"), [

@@ -44,7 +44,7 @@ def made(kind: str, size: int, folder: Path) -> Path:
     return path
 
 
-def told(trace: Trace) -> list[object]:
+def everything_of(trace: Trace) -> list[object]:
     """What decoding tells of each conversation, in the end."""
     found: list[object] = []
     for stream in range(len(trace.conversations("tcp"))):
@@ -61,7 +61,7 @@ def told(trace: Trace) -> list[object]:
 
 def repeated(path: Path, *, turns: bool) -> list[object]:
     with opened(path, turns=turns) as trace:
-        return told(trace)
+        return everything_of(trace)
 
 
 @pytest.mark.parametrize("kind", GROWN)

@@ -45,8 +45,8 @@ def test_every_byte_of_a_segment_is_counted(tmp_path: Path, change: Callable[[by
         assert max(one.get("tcp.len", 0) for one in packets(trace)) > 200_000
         for stream in range(2):
             flow = trace.flow(stream)
-            told = {name for row in flow.flagged() for name in flow.analysis(row)}
-            assert told <= {"tcp.analysis.window_full", "tcp.analysis.window_update"}
+            marks = {name for row in flow.flagged() for name in flow.analysis(row)}
+            assert marks <= {"tcp.analysis.window_full", "tcp.analysis.window_update"}
             assert flow.handshake == "complete"
             findings = trace.application(stream).findings
             assert not [one for one in findings if one.severity in ("error", "warning")]

@@ -23,7 +23,7 @@ SEGMENT = st.tuples(
 Segment = tuple[bool, int, int, int, int, int, bool]
 
 
-def talk(segments: list[Segment], start: int) -> Traffic:
+def traffic_of(segments: list[Segment], start: int) -> Traffic:
     """Segments between two hosts, a few ports at each."""
     columns = []
     for row, (back, here, there, flags, seq, ack, sized) in enumerate(segments, start):
@@ -75,7 +75,7 @@ def test_batches_are_numbered_as_packet_by_packet(segments: list[Segment], data:
     cuts = sorted(data.draw(st.sets(st.integers(1, len(segments)))) | {0, len(segments)})
     streams, found = Streams(reuse=True), []
     for start, stop in pairwise(cuts):
-        found += streams.number(talk(segments[start:stop], start)).tolist()
+        found += streams.number(traffic_of(segments[start:stop], start)).tolist()
     assert found == counted(segments)
     assert streams.first_row.tolist() == [found.index(stream) for stream in range(len(streams))]
 

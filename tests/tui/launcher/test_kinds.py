@@ -54,9 +54,9 @@ def test_what_a_kind_offers_is_what_it_takes(kind: Kind) -> None:
 
 
 def test_lines_are_sent_with_the_end_that_most_protocols_want() -> None:
-    for typed, said in (("PING", b"PING\r\n"), ("a\nb", b"a\r\nb\r\n"), ("a\r\nb\r\n", b"a\r\nb\r\n"),
+    for typed, data in (("PING", b"PING\r\n"), ("a\nb", b"a\r\nb\r\n"), ("a\r\nb\r\n", b"a\r\nb\r\n"),
                         ("", b"\r\n")):
-        assert LINES.read(typed).data == said
+        assert LINES.read(typed).data == data
     assert LINES in kind_named("tcp").forms and kind_named("tcp").forms.index(LINES) == 2
 
 
@@ -66,7 +66,7 @@ def sent(pilot: Pilot[Any]) -> int:
     return sum(call.role == "client" and call.name in names for call in trace(pilot).calls)
 
 
-async def say(pilot: Pilot[Any], text: str) -> None:
+async def send_line(pilot: Pilot[Any], text: str) -> None:
     """Send by the client's composer; again where the script was not yet so far, which is said in a toast."""
     for _ in range(20):
         if await is_sent(pilot, text):
@@ -77,12 +77,12 @@ async def say(pilot: Pilot[Any], text: str) -> None:
 async def is_sent(pilot: Pilot[Any], text: str) -> bool:
     """Try to send; False where the answer is a toast."""
     pilot.app.clear_notifications()                # a sentence that stands there is not shown again
-    calls, said = sent(pilot), len(toasts(pilot))
+    calls, toasts_before = sent(pilot), len(toasts(pilot))
     bench(pilot).query_one("#composer-client", Composer).input.value = text
     await pilot.press("enter")
 
     def answered() -> bool:
-        return sent(pilot) > calls or len(toasts(pilot)) > said
+        return sent(pilot) > calls or len(toasts(pilot)) > toasts_before
 
     await until(pilot, answered, f"{text!r} on its way, or a toast")
     return sent(pilot) > calls
@@ -102,7 +102,7 @@ async def test_its_key_starts_it_and_each_form_can_be_sent(kind: Kind) -> None:
         await pilot.press("escape", "c")
         await until(pilot, lambda: sent(pilot) >= len(kind.messages), "all messages of the script")
         for form in kind.forms:
-            await say(pilot, form.example)
+            await send_line(pilot, form.example)
             await pilot.press("ctrl+t")
         assert not [note.message for note in app.toasts if note.severity == "error"]
 

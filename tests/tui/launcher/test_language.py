@@ -139,8 +139,8 @@ async def test_the_frame_of_every_pane_and_its_help() -> None:
 @pytest.mark.usefixtures("strange")
 async def test_the_palette_the_menus_and_the_toasts() -> None:
     async with opened("http.pcapng") as (pilot, screen):
-        said = [text for one in pilot.app.get_system_commands(screen) for text in (one.title, one.help)]
-        assert not english("\n".join(said), "Wireshark", "websocat")
+        texts = [text for one in pilot.app.get_system_commands(screen) for text in (one.title, one.help)]
+        assert not english("\n".join(texts), "Wireshark", "websocat")
         for key in ("ctrl+s", "colon", "number_sign", "x"):
             await pilot.press(key)
             shown = parts(pilot.app.screen, Static, Options) if pilot.app.screen.is_modal else ""
@@ -159,8 +159,8 @@ async def test_the_palette_the_menus_and_the_toasts() -> None:
             await pilot.press(key)
         await settled(pilot)
         assert isinstance(pilot.app, QuietApp) and pilot.app.toasts
-        said = [one.message for one in pilot.app.toasts]
-        assert not english("\n".join(said), "Wireshark", "DISPLAY", "PATH", "OSC", "tmux")
+        texts = [one.message for one in pilot.app.toasts]
+        assert not english("\n".join(texts), "Wireshark", "DISPLAY", "PATH", "OSC", "tmux")
 
 
 @thorough
@@ -175,8 +175,8 @@ async def test_what_is_typed_wrong_and_what_is_not_found() -> None:
         await until(pilot, lambda: pilot.app.screen.is_modal, "what is spoken")
         await pilot.press(*"foo", "enter")
         await settled(pilot)
-        said = str(pilot.app.screen.query_one(".hint", Static).content)
-        assert "'foo'" in said and not english(said, "foo", *decode_as.known())
+        texts = str(pilot.app.screen.query_one(".hint", Static).content)
+        assert "'foo'" in texts and not english(texts, "foo", *decode_as.known())
         await pilot.press("escape", "ctrl+p")
         await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette), "the palette")
         await pilot.press(*"zzzz")

@@ -99,8 +99,8 @@ async def test_a_port_is_asked_for_and_checked() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("p", *"70000", "enter")
         assert isinstance(app.screen, PromptScreen)
-        said = str(app.screen.query_one(".hint", Static).render())
-        assert "70000 is out of range" in said
+        hint = str(app.screen.query_one(".hint", Static).render())
+        assert "70000 is out of range" in hint
         app.screen.query_one(Input).value = "4242"
         await pilot.press("enter", "t")
         assert app.specs[0].port == 4242

@@ -22,7 +22,7 @@ from tests.support.screen.live import QuietApp, bench, launcher, trace, until, u
 from tests.support.tiers import sweep
 
 # Key: what its script says, as it stands in packets (of WebSocket the echo, which has no mask).
-SAID = {kind.key: tuple(parse_message(text).data for text in kind.messages) for kind in LAUNCHED} | {
+MESSAGES = {kind.key: tuple(parse_message(text).data for text in kind.messages) for kind in LAUNCHED} | {
     "h": (b"GET / HTTP/1.1", b"POST /echo HTTP/1.1"),
     "w": (b"GET /chat HTTP/1.1", b"Upgrade: websocket", b"\x81\x05hello"),
 }
@@ -73,17 +73,17 @@ def test_the_walk_has_every_pair() -> None:
 
 
 @needs_lab
-@sweep("walk", ["".join(SAID) + "t", every_pair("".join(SAID))], lambda walk: len(walk) < 9,
+@sweep("walk", ["".join(MESSAGES) + "t", every_pair("".join(MESSAGES))], lambda walk: len(walk) < 9,
        ids=["one after the other", "each after each other"])
 async def test_each_kind_after_another_says_its_own(walk: str) -> None:
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:
         for key in walk:
             await started(pilot, key)
-            words = SAID[key]
+            words = MESSAGES[key]
             await until_sent(pilot, *words)
             assert f"127.0.0.1:{PORTS[key]}" in peers(pilot)
-            others = {word for other, said in SAID.items() for word in said if other != key}
+            others = {word for other, texts in MESSAGES.items() for word in texts if other != key}
             found = {word for word in others - set(words) if word in sent(pilot)}
             assert found <= {b"hello", b"how are you?"}, key      # which several kinds say
             await pilot.press("n")

@@ -231,11 +231,11 @@ async def test_three_learners_vote_alone_and_after_talking(classroom: Path) -> N
             await each.press("escape")                         # no name
             await until_read(each, "next question appears here")
         await pilot.press("enter", "enter")
-        for each, said in zip(seats, ("2", "2", "3"), strict=True):
+        for each, key in zip(seats, ("2", "2", "3"), strict=True):
             await until_read(each, "How many packets does that take?")
             await until(each, partial(types, each), "the line for numbers")
-            await each.press(said, "enter")
-            await until_read(each, f"Your answer: {said}")
+            await each.press(key, "enter")
+            await until_read(each, f"Your answer: {key}")
         await until(pilot, lambda: screen.poll and screen.poll.count == 3, "three votes")
         assert "answers: 3 browsers here: 3" in words(pilot) and "%" not in words(pilot)
         await seats[0].press("4", "enter")                     # another opinion, in time

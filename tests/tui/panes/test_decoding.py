@@ -62,9 +62,9 @@ async def test_a_filter_that_is_still_looking_says_how_far_it_is(
             assert isinstance(pane, ListPane)
             words = ('Still looking for http.host == "x": 0.0% of 606 packets looked at.'
                      " None is let through so far. Escape stops it.")
-            await until(pilot, partial(says, pane, words), words)
+            await until(pilot, partial(shows, pane, words), words)
             await pilot.press("escape")
-            await until(pilot, partial(says_not, pane, "Still looking"), "the list again")
+            await until(pilot, partial(shows_not, pane, "Still looking"), "the list again")
 
 
 def text_of(lines: LineList) -> str:
@@ -73,11 +73,11 @@ def text_of(lines: LineList) -> str:
     return " ".join(" ".join(lines.render_line(y).text for y in range(seen)).split())
 
 
-def says(pane: ListPane, words: str) -> bool:
+def shows(pane: ListPane, words: str) -> bool:
     """Whether these words stand in the pane's list."""
     return words in text_of(pane.lines)
 
 
-def says_not(pane: ListPane, words: str) -> bool:
+def shows_not(pane: ListPane, words: str) -> bool:
     """Whether they do not."""
-    return not says(pane, words)
+    return not shows(pane, words)

@@ -31,7 +31,7 @@ from inspector.tui.widgets.whole import WholeScreen
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.conversations.list import ConversationList
 from inspector.views.detail.call import MEANINGS
-from tests.support.captures.websocket import CLIENT, talk
+from tests.support.captures.websocket import CLIENT, exchange
 from tests.support.captures.websocket import UPGRADE as WS_UPGRADE
 from tests.support.screen.live import SMALL, USUAL, grid, opened, settled, until
 from tests.support.tiers import sweep, thorough
@@ -70,7 +70,7 @@ async def test_a_chosen_finding_stands_once_below_its_list(size: tuple[int, int]
 async def test_a_finding_leads_to_each_of_its_packets(tmp_path: Path) -> None:
     """Those of further findings, which one that is folded stands for, among them."""
     turns = [(CLIENT, encode(b"x" * size, TEXT)) for size in (*[1] * 1000, 2, 3, 4)]
-    talk(*WS_UPGRADE, *turns).trace.save(tmp_path / "unmasked.pcapng")
+    exchange(*WS_UPGRADE, *turns).trace.save(tmp_path / "unmasked.pcapng")
     async with opened(tmp_path / "unmasked.pcapng") as (pilot, screen):
         await pilot.press("7")
         pane = list_pane(screen, "findings")

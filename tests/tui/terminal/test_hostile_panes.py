@@ -45,21 +45,21 @@ def connection(port: int, *turns: tuple[int, bytes]) -> list[bytes]:
 
 def hostile(evil: str) -> bytes:
     """A capture with this text as payload, header, name, host, process, call, comment, and interface."""
-    said = evil.encode()
-    get = b"GET /" + said + b" HTTP/1.1\r\nHost: " + said + b"\r\nX-" + said + b": " + said + b"\r\n\r\n"
-    ok = b"HTTP/1.1 200 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (said, said, len(said))
-    name = bytes([len(said[:60])]) + said[:60] + b"\0\0\x01\0\x01"
+    data = evil.encode()
+    get = b"GET /" + data + b" HTTP/1.1\r\nHost: " + data + b"\r\nX-" + data + b": " + data + b"\r\n\r\n"
+    ok = b"HTTP/1.1 200 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (data, data, len(data))
+    name = bytes([len(data[:60])]) + data[:60] + b"\0\0\x01\0\x01"
     query = b"\x10\x32\1\0\0\1\0\0\0\0\0\0" + name
     datagram = struct.pack(">HHHH", 5000, 53, 8 + len(query), 0) + query
-    command = b"*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n" % (len(said), said)
+    command = b"*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n" % (len(data), data)
     frames = [
-        *connection(80, (CLIENT, get), (SERVER, ok + said)),
-        *connection(8765, *UPGRADE, (SERVER, encode(said, TEXT))),
-        *connection(6379, (CLIENT, command), (SERVER, b"-ERR " + said + b"\r\n")),
-        *connection(7, (CLIENT, said), (SERVER, said)), ip(CLIENT, 17, datagram),
+        *connection(80, (CLIENT, get), (SERVER, ok + data)),
+        *connection(8765, *UPGRADE, (SERVER, encode(data, TEXT))),
+        *connection(6379, (CLIENT, command), (SERVER, b"-ERR " + data + b"\r\n")),
+        *connection(7, (CLIENT, data), (SERVER, data)), ip(CLIENT, 17, datagram),
     ]
-    named = b"".join(struct.pack("=HH", 1, 4 + len(said)) + bytes((10, 0, 0, last)) + said
-                     + bytes(-len(said) % 4) for last in (1, 2)) + bytes(4)
+    named = b"".join(struct.pack("=HH", 1, 4 + len(data)) + bytes((10, 0, 0, last)) + data
+                     + bytes(-len(data) % 4) for last in (1, 2)) + bytes(4)
     size = len(named) + 12
     call = CallRecord(1, 20, 20, "client", "sendto", evil, 100, 900, 4, detail=evil, fd=3)
     event = EventRecord("note", evil, 1000, "client", 20, (("address", evil),))
@@ -103,7 +103,7 @@ def walk(path: Path, conversations: int) -> tuple[bytes, str]:
 
 
 @pytest.fixture(scope="module")
-def harmless(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def plain_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("harmless") / "plain.pcapng"
     path.write_bytes(hostile("hello"))
     return walk(path, 1)[0]
@@ -125,15 +125,15 @@ def kinds(seen: bytes) -> set[bytes]:
 @thorough
 @sweep("conversations", [1, 4], lambda conversations: conversations == 1)
 def test_nothing_in_a_capture_acts_on_the_terminal(
-    tmp_path: Path, harmless: bytes, conversations: int
+    tmp_path: Path, plain_bytes: bytes, conversations: int
 ) -> None:
-    assert len(kinds(harmless + ESCAPES.encode()) - kinds(harmless)) > 8        # it would be seen
+    assert len(kinds(plain_bytes + ESCAPES.encode()) - kinds(plain_bytes)) > 8        # it would be seen
     folder = tmp_path / ESCAPES.replace("/", "").replace("\0", "")
     folder.mkdir()
     path = folder / f"x{EVIL.replace('/', '').replace(chr(0), '')}.pcapng"
     path.write_bytes(hostile(EVIL))
     seen, shown = walk(path, conversations)
-    assert kinds(seen) <= kinds(harmless)
+    assert kinds(seen) <= kinds(plain_bytes)
     assert not TURNED.search(seen.decode("utf-8"))
     assert not [sign for sign in ACTS if re.search(rb"\x1b\[" + sign, seen)]
     for text in copied(seen):

@@ -33,16 +33,16 @@ async def test_the_last_packets_are_told_when_the_machine_stood_still_while_they
     path.write_bytes(whole[: sizes[2]])
     wake, written = os.pipe()
     os.set_blocking(wake, False)
-    told: list[int] = []
+    counts: list[int] = []
 
-    async def until_told(count: int) -> None:
+    async def until_count(count: int) -> None:
         deadline = time.monotonic() + 10
-        while told[-1:] != [count]:
-            assert time.monotonic() < deadline, f"told of {told}, never of {count}"
+        while counts[-1:] != [count]:
+            assert time.monotonic() < deadline, f"told of {counts}, never of {count}"
             await asyncio.sleep(0.001)
 
     def grew() -> None:
-        told.append(trace.index.count)
+        counts.append(trace.index.count)
         feed.taken()
 
     def come(count: int) -> None:
@@ -53,9 +53,9 @@ async def test_the_last_packets_are_told_when_the_machine_stood_still_while_they
     with Trace.open(path, following=True) as trace:
         feed = TraceFeed(trace, grew, pytest.fail, lambda: None, wake)
         feed.start()
-        await until_told(2)
+        await until_count(2)
         come(3)
-        await until_told(3)
+        await until_count(3)
         refresh = trace.refresh
 
         def slow(limit_bytes: int | None = None) -> bool:
@@ -65,7 +65,7 @@ async def test_the_last_packets_are_told_when_the_machine_stood_still_while_they
 
         monkeypatch.setattr(trace, "refresh", slow)
         come(4)                                        # sooner than one behind is told of anything
-        await until_told(4)
+        await until_count(4)
         feed.stop()
     os.close(wake)
     os.close(written)
@@ -143,7 +143,7 @@ def test_most_of_the_time_is_for_reading_where_the_picture_is_behind(
     drawing: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A slice of 4 ms may take 20 on a busy machine, and a drawing half a second."""
-    clock, read, told = Clock(), [0.0], [0]
+    clock, read, counts = Clock(), [0.0], [0]
 
     class Endless:
         def refresh(self, limit_bytes: int | None = None) -> bool:
@@ -152,11 +152,11 @@ def test_most_of_the_time_is_for_reading_where_the_picture_is_behind(
             return True
 
     def grew() -> None:
-        told[0] += 1
+        counts[0] += 1
         clock.call_at(clock.now + drawing, feed.taken)
 
     monkeypatch.setattr(asyncio, "get_running_loop", lambda: clock)
     feed = TraceFeed(cast(Trace, Endless()), grew, pytest.fail, lambda: None)
     feed.start()
     clock.run(60)
-    assert read[0] > 30 and told[0] > 30
+    assert read[0] > 30 and counts[0] > 30

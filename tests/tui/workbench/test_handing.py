@@ -64,9 +64,9 @@ async def test_a_packet_without_a_request_says_so() -> None:
 async def test_a_long_body_is_kept_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     body = b"\0" * 100_000
-    said = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     path = tmp_path / "long.pcapng"
-    frames = frames_of([(0, said), (1, b"HTTP/1.1 204 No Content\r\n\r\n")], port=80)
+    frames = frames_of([(0, request), (1, b"HTTP/1.1 204 No Content\r\n\r\n")], port=80)
     path.write_bytes(pcapng_bytes(frames, 101))
     async with opened(path, SMALL) as (pilot, screen):
         screen.choose(Selection(row=Row(3)))
@@ -145,7 +145,7 @@ async def test_marks_and_comments_are_shown_and_saved(tmp_path: Path) -> None:
         await pilot.press("y")
         await until(pilot, lambda: file.read_bytes() != before, "the file")
         await settled(pilot)
-        assert not any("replaced" in said for said in toasts(pilot))
+        assert not any("replaced" in toast for toast in toasts(pilot))
         assert not screen.would_lose
     assert comments_of(file) == {3: ("marked",), 4: ("why so late?",)}
 
@@ -249,14 +249,14 @@ async def test_wireshark_is_started_at_the_packet(tmp_path: Path, monkeypatch: p
         screen.choose(Selection(row=Row(3)))
         await pilot.press("W")
         await until_shown(pilot, "is not installed")
-        told, program = tmp_path / "told", tmp_path / "wireshark"
-        said = f'printf "%s\\n" "$@" > {told}.part\n/bin/mv {told}.part {told}'
-        program.write_text(f"#!/bin/sh\n{said}\nexit 1\n")
+        arguments, program = tmp_path / "told", tmp_path / "wireshark"
+        script = f'printf "%s\\n" "$@" > {arguments}.part\n/bin/mv {arguments}.part {arguments}'
+        program.write_text(f"#!/bin/sh\n{script}\nexit 1\n")
         program.chmod(0o755)
         await pilot.press("W")
-        await until(pilot, told.exists, "wireshark")
+        await until(pilot, arguments.exists, "wireshark")
         number = str(trace(pilot).index.wireshark_number(Row(3)))
-        assert told.read_text().split("\n")[:-1] == ["-r", str(TRACES / "tcp.pcapng"), "-g", number]
+        assert arguments.read_text().split("\n")[:-1] == ["-r", str(TRACES / "tcp.pcapng"), "-g", number]
         await until_shown(pilot, "ended at once, with status 1")
         monkeypatch.delenv("DISPLAY")
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)

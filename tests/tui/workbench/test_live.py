@@ -174,7 +174,7 @@ async def test_a_step_in_which_nothing_can_move_says_why() -> None:
         assert life(pilot) == "paused"
 
 
-def said(pilot: Pilot[Any], word: str) -> bool:
+def has_toast(pilot: Pilot[Any], word: str) -> bool:
     return any(word in note.message for note in pilot.app._notifications)
 
 
@@ -195,7 +195,7 @@ async def test_a_step_waits_for_no_end_that_has_no_more_call_to_make(
         await pilot.press("x")
         await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen), "the menu")
         await pilot.press("c")
-        while not said(pilot, "the client is closed"):
+        while not has_toast(pilot, "the client is closed"):
             await pilot.press("s")
             await until(pilot, lambda: not screen.steps.are_open(screen.state), "what comes of a step")
         await until_shown(pilot, anew)
@@ -415,7 +415,7 @@ async def test_an_agent_that_is_killed_is_told_and_its_trace_stays() -> None:
         assert trace(pilot).index.count >= 6
         before = len(toasts(pilot))
         await pilot.press("c", "x", "enter")
-        await until(pilot, lambda: any("ended" in said for said in toasts(pilot)[before:]), "a sentence")
+        await until(pilot, lambda: any("ended" in toast for toast in toasts(pilot)[before:]), "a sentence")
 
 
 @thorough

@@ -18,7 +18,7 @@ from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.handing.sent import NothingSentError, sent_at
-from tests.support.captures.websocket import CLEAN, CLIENT, SERVER, talk, traced
+from tests.support.captures.websocket import CLEAN, CLIENT, SERVER, exchange, traced
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import (
     bench,
@@ -46,7 +46,7 @@ async def test_a_line_is_said_again_and_again_until_the_key_ends_it() -> None:
             await until(pilot, lambda: pilot.app.screen.query(".hint.-wrong"), "a refusal")
         pilot.app.screen.query_one(Input).value = "0.02"
         await pilot.press("enter")
-        await until(pilot, lambda: said(pilot) >= 4, "four of them")
+        await until(pilot, lambda: messages_sent(pilot) >= 4, "four of them")
         assert "every 0.02 s" in str(line.query_one(".form").render())
         await pilot.press("ctrl+r")
         await until(pilot, lambda: line.repeats is None, "the end of it")
@@ -69,7 +69,7 @@ async def test_what_one_says_is_seen_though_another_packet_is_chosen() -> None:
         await until(pilot, lambda: '"seen"' in grid(screen), "what was said")
 
 
-def said(pilot: Pilot[Any]) -> int:
+def messages_sent(pilot: Pilot[Any]) -> int:
     return sum(call.name == "send" for call in trace(pilot).calls)
 
 
@@ -93,7 +93,7 @@ async def test_what_was_said_is_there_in_the_next_session() -> None:
     async with session("tcp", messages=(), behaviour="silent") as pilot:
         await until_drawn(pilot, "recv() …")
         await pilot.press("c", *"once", "enter", *"twice", "enter")
-        await until(pilot, lambda: said(pilot) == 2, "both")
+        await until(pilot, lambda: messages_sent(pilot) == 2, "both")
     async with session("tcp", messages=(), behaviour="silent") as pilot:
         await until_drawn(pilot, "recv() …")
         line = bench(pilot).query_one("#composer-client", Composer).input
@@ -102,7 +102,7 @@ async def test_what_was_said_is_there_in_the_next_session() -> None:
 
 
 def test_a_packet_says_what_its_composer_would_take() -> None:
-    with traced(talk(*CLEAN, end="F")) as found:
+    with traced(exchange(*CLEAN, end="F")) as found:
         texts = {}
         for row in range(found.index.count):
             try:
@@ -117,7 +117,7 @@ def test_a_packet_says_what_its_composer_would_take() -> None:
 
 def test_a_request_is_typed_with_its_headers_and_its_body() -> None:
     post = b"POST /echo HTTP/1.1\r\nHost: x\r\nX-Key: a \"b\"\r\nContent-Length: 5\r\n\r\nhello"
-    with traced(talk((CLIENT, post), (SERVER, b"HTTP/1.1 204 No\r\n\r\n"))) as found:
+    with traced(exchange((CLIENT, post), (SERVER, b"HTTP/1.1 204 No\r\n\r\n"))) as found:
         message, by_client = sent_at(found, Row(3))
     typed = kind_named("http").typed(message)
     assert by_client and typed is not None and typed[1] == \

@@ -22,13 +22,13 @@ from tests.support.tiers import sweep
 
 
 @pytest.mark.skipif(not may_capture(), reason="needs root or CAP_NET_RAW")
-@sweep(("limits", "said"), [
+@sweep(("limits", "sentence"), [
     (Limits(packets=3), "The capture ended: 3 packets were captured."),
     (Limits(seconds=1.5), "The capture ended after 1.5 seconds."),
     (Limits(max_size=4000), "The capture ended: the file has reached its limit of 4,000 bytes."),
 ], lambda case: case[0].packets)
 async def test_what_ended_a_watch_is_told_and_stays_in_the_title(
-    tmp_path: Path, limits: Limits, said: str
+    tmp_path: Path, limits: Limits, sentence: str
 ) -> None:
     saved = tmp_path / "saved.pcapng"
     limits = replace(limits, filter="udp", snaplen=45)
@@ -36,9 +36,9 @@ async def test_what_ended_a_watch_is_told_and_stays_in_the_title(
         app = QuietApp(watch=Watch((45872,), limits=limits, save=(file.path, file.name)))
         async with app.run_test(size=(160, 40)) as pilot, sending(45872):
             await workbench(pilot)
-            await until_shown(pilot, said)
+            await until_shown(pilot, sentence)
             await until(pilot, lambda: "■ ended" in grid(app.screen), "the title")
-            assert said in grid(app.screen).splitlines()[0]
+            assert sentence in grid(app.screen).splitlines()[0]
             index = trace(pilot).index
             kept_lengths = set(index.cap_len.tolist())
             assert kept_lengths == {45} or (limits.seconds and not kept_lengths)    # the sender came too late

@@ -36,8 +36,8 @@ WIRE_KEYS = ("p Pass", "d Drop", "b Double", "t Delay", "u Swap", "P Hold/pass a
 
 def fates(pilot: Pilot[Any]) -> list[str]:
     """What became of each packet that had to wait, in the order of the capture."""
-    told, count = trace(pilot).fates, trace(pilot).index.count
-    return [fate.fate for row in first_rows(count) if (fate := told.of(row)) is not None]
+    known, count = trace(pilot).fates, trace(pilot).index.count
+    return [fate.fate for row in first_rows(count) if (fate := known.of(row)) is not None]
 
 
 async def until_waiting(pilot: Pilot[Any], count: int) -> None:
@@ -147,14 +147,14 @@ async def test_a_packet_that_is_put_off_arrives_later() -> None:
     async with session("tcp", (80, 24), wire="held") as pilot:
         await until_waiting(pilot, 1)
         await pilot.press("t")
-        await until(pilot, lambda: "put off" in told(pilot), "a packet that waits a second")
-        await until(pilot, lambda: "delayed" in told(pilot), "its arrival")
+        await until(pilot, lambda: "put off" in sentences(pilot), "a packet that waits a second")
+        await until(pilot, lambda: "delayed" in sentences(pilot), "its arrival")
         fates = trace(pilot).fates
-        assert told(pilot).index("put off") < told(pilot).index("delayed")
+        assert sentences(pilot).index("put off") < sentences(pilot).index("delayed")
         assert fates.of(first_rows(1)[0]) is not None
 
 
-def told(pilot: Pilot[Any]) -> list[str]:
+def sentences(pilot: Pilot[Any]) -> list[str]:
     """What was told of packets on the wire, in order."""
     return [dict(event.fields).get("fate", "") for event in trace(pilot).events if event.kind == "wire"]
 

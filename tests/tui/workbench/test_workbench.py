@@ -237,16 +237,16 @@ async def test_the_stream_says_whether_it_shows_what_tls_carries() -> None:
     async with opened("../protocols/tls.pcapng", (140, 50)) as (pilot, screen):
         await pilot.press("4", "z")
         await settled(pilot)
-        pane, said = screen.query_one(StreamPane), []
+        pane, texts = screen.query_one(StreamPane), []
         for _ in range(6):
             head = pane.query_one(Head)
             title = "".join(segment.text for segment in head.render_line(head.size.height - 1)).strip()
-            said.append((pane.status, title.rpartition("  ")[2]))
+            texts.append((pane.status, title.rpartition("  ")[2]))
             await pilot.press("m")
             await settled(pilot)
-        assert said[:2] == [("decoded", "TLS, decrypted"), ("text", "TLS, decrypted")]
-        assert said[2:] == [("hex", "TLS, decrypted"), ("text", "TLS, encrypted"), ("hex", "TLS, encrypted"),
-                            ("decoded", "TLS, decrypted")]
+        assert texts[:2] == [("decoded", "TLS, decrypted"), ("text", "TLS, decrypted")]
+        assert texts[2:] == [("hex", "TLS, decrypted"), ("text", "TLS, encrypted"), ("hex", "TLS, encrypted"),
+                             ("decoded", "TLS, decrypted")]
 
 
 async def test_the_handshake_proves_the_upgrade() -> None:
@@ -269,8 +269,8 @@ async def test_the_filter_narrows_tells_errors_and_is_taken_back() -> None:
         assert pane.lines.count == 2
         assert pane.status == f"2 of {total}"
         await pilot.press("slash", *" and and", "enter")
-        said = str(pane.query_one("#filter-error", Static).render())
-        assert said
+        error = str(pane.query_one("#filter-error", Static).render())
+        assert error
         assert pane.has_class("-wrong")
         await pilot.press("escape")                    # what was typed goes, and with it the filter
         await settled(pilot)

@@ -29,8 +29,8 @@ from tests.support.captures.websocket import (
     UPGRADE,
     Traffic,
     client,
+    exchange,
     server,
-    talk,
     traced,
 )
 
@@ -38,7 +38,7 @@ WIDTHS = (20, 60, 80, 133)
 
 
 def held(*turns: tuple[int, bytes], end: str = "", size: int = 1400) -> Trace:
-    return traced(talk(*turns, end=end, size=size))
+    return traced(exchange(*turns, end=end, size=size))
 
 
 class View(Protocol):
@@ -62,8 +62,9 @@ def texts(view: View, width: int = 100) -> list[str]:
     return [plain(view.line(index, width)).rstrip() for index in range(view.count)]
 
 
-SAID = [*UPGRADE, client(b'{"a": [1, 2]}'), server(b"line one\nline two"), server(b"\0\1\2", BINARY),
-        server(b"?", PING), client(b"?", PONG), client(b"a", fin=False), client(b"b", CONTINUATION), *CLOSING]
+SPOKEN = [*UPGRADE, client(b'{"a": [1, 2]}'), server(b"line one\nline two"), server(b"\0\1\2", BINARY),
+          server(b"?", PING), client(b"?", PONG), client(b"a", fin=False), client(b"b", CONTINUATION),
+          *CLOSING]
 
 
 def test_follow_stream_as_text() -> None:
@@ -82,7 +83,7 @@ def test_follow_stream_as_hex() -> None:
 
 
 def test_follow_stream_decoded() -> None:
-    view = FollowStream(held(*SAID), 0, "json")
+    view = FollowStream(held(*SPOKEN), 0, "json")
     lines = texts(view)
     assert lines[0] == "→ GET /chat HTTP/1.1" and "← HTTP/1.1 101 Switching Protocols" in lines
     start = lines.index("→ {")
@@ -93,7 +94,7 @@ def test_follow_stream_decoded() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_line_knows_its_packet_and_the_packet_its_line(mode: Mode) -> None:
-    trace = held(*SAID)
+    trace = held(*SPOKEN)
     view = FollowStream(trace, 0, mode)
     for index in range(view.count):
         place = view.target(index)
@@ -117,11 +118,11 @@ def test_a_cell_knows_its_byte_and_back() -> None:
 
 
 def test_one_side_alone_and_growth() -> None:
-    made = talk((CLIENT, b"ask"), (SERVER, b"answer\n"), (CLIENT, b"more"))
+    made = exchange((CLIENT, b"ask"), (SERVER, b"answer\n"), (CLIENT, b"more"))
     view = FollowStream(traced(made), 0)
     view.choose("text", direction=1)
     assert texts(view) == ["← answer"]
-    made.say(SERVER, b"again")
+    made.write(SERVER, b"again")
     made.trace.save(Path(view.trace.path))
     assert view.trace.refresh()
     assert view.update() and texts(view) == ["← answer", "  again"]
@@ -151,7 +152,7 @@ def test_a_few_bytes_are_counted_and_many_have_a_rate() -> None:
 # --- messages ---
 
 def test_messages_and_their_frames() -> None:
-    trace = held(*SAID)
+    trace = held(*SPOKEN)
     view = MessageList(trace, 0)
     assert view.count == 8 and view.complete
     lines = texts(view)
@@ -174,7 +175,7 @@ def test_messages_and_their_frames() -> None:
 
 
 def test_messages_are_hidden_and_found() -> None:
-    view = MessageList(held(*SAID), 0)
+    view = MessageList(held(*SPOKEN), 0)
     view.choose(control=False)
     assert view.count == 4 and view.index_of(MessageNumber(4)) is None
     for search, count in (("LINE TWO", 1), ("ab", 1), ("nothing", 0), ("hex:00 01", 1), ("?", 2)):
@@ -253,7 +254,7 @@ def test_real_traces_in_every_view(path: Path) -> None:
 def test_arrows_lead_from_the_client_wherever_the_capture_begins() -> None:
     turns = [*UPGRADE, server(b"pushed"), client(b"hi"), server(b"there")]
     arrows = {"GET": "→", "101": "←", "pushed": "←", "hi": "→", "there": "←"}
-    made = talk(*turns)
+    made = exchange(*turns)
     whole = made.trace.index.count
     for begins in range(whole - 1):
         frames = [made.trace.frame(Row(row)) for row in range(begins, whole)]

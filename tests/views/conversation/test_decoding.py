@@ -11,7 +11,7 @@ from inspector.views.conversations.list import ConversationList
 from inspector.views.line.spans import cell_width, plain
 from tests.support.captures.growth import KINDS
 from tests.support.captures.tcp import CAPTURES, cut_http
-from tests.support.captures.websocket import UPGRADE, client, talk
+from tests.support.captures.websocket import UPGRADE, client, exchange
 
 
 def test_the_titles_say_that_more_messages_come(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_the_titles_say_that_more_messages_come(tmp_path: Path) -> None:
 def test_a_message_whose_end_is_not_decoded_yet_is_not_called_unfinished(tmp_path: Path) -> None:
     parts = [client(b"x", CONTINUATION if n else TEXT, fin=n == 399) for n in range(400)]
     path = tmp_path / "fragments.pcapng"
-    talk(*UPGRADE, *parts).trace.save(path)
+    exchange(*UPGRADE, *parts).trace.save(path)
     with Trace.open(path) as trace:
         trace.finish()
         trace.by_turns()

@@ -19,7 +19,7 @@ from inspector.views.conversation.stream.follow import MODES, FollowStream, Mode
 from inspector.views.line.spans import plain
 from inspector.wire import pcapng
 from tests.support.captures.tcp import usual
-from tests.support.captures.websocket import CLIENT, SERVER, talk, traced
+from tests.support.captures.websocket import CLIENT, SERVER, exchange, traced
 from tests.support.tiers import sweep
 
 DATA = Path(__file__).parents[2] / "data"
@@ -126,30 +126,30 @@ EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
 
 def test_what_has_not_ended_is_shown() -> None:
-    lines = lines_of(traced(talk(GET, (SERVER, EVENTS + b"data: one\n\ndata: two\n\n"))), 0)
+    lines = lines_of(traced(exchange(GET, (SERVER, EVENTS + b"data: one\n\ndata: two\n\n"))), 0)
     assert lines[-4:] == ["  message", "  one", "  message", "  two"]
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"
-    lines = lines_of(traced(talk(GET, (SERVER, head + b"abc"))), 0)
+    lines = lines_of(traced(exchange(GET, (SERVER, head + b"abc"))), 0)
     assert lines[-2:] == ["  abc", "  [not ended when the capture did]"]
 
 
 def test_a_body_that_was_cut_off_is_shown() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"
-    lines = lines_of(traced(talk(GET, (SERVER, head + b"abc"), end="F")), 0)
+    lines = lines_of(traced(exchange(GET, (SERVER, head + b"abc"), end="F")), 0)
     assert lines[-2:] == ["  abc", "  [the connection ended before the rest of this message]"]
 
 
 def test_what_follows_an_upgrade_is_shown() -> None:
     asked = (CLIENT, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: xyz\r\n\r\n")
     switched = (SERVER, b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: xyz\r\n\r\n")
-    lines = lines_of(traced(talk(asked, switched, (CLIENT, b"hello xyz\n"), (SERVER, b"\0\1\2"))), 0)
+    lines = lines_of(traced(exchange(asked, switched, (CLIENT, b"hello xyz\n"), (SERVER, b"\0\1\2"))), 0)
     start = lines.index("→ [after the upgrade to xyz]")
     assert lines[start:] == ["→ [after the upgrade to xyz]", "  hello xyz", "← [after the upgrade to xyz]",
                              "  00 01 02"]
 
 
 def test_the_beginning_of_a_message_is_shown() -> None:
-    lines = lines_of(traced(talk(GET, (CLIENT, b"POST /x HTTP/1.1\r\nHos"))), 0)
+    lines = lines_of(traced(exchange(GET, (CLIENT, b"POST /x HTTP/1.1\r\nHos"))), 0)
     assert lines[-3:] == ["  [the head of a message, not ended yet]", "  POST /x HTTP/1.1", "  Hos"]
 
 

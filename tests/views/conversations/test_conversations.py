@@ -41,13 +41,13 @@ def test_they_are_those_of_the_index(path: Path) -> None:
         once = {(one["protocol"], one["stream"]): one for one in conversations(trace)}    # without copies
         for protocol in ("tcp", "udp"):
             for row in trace.conversations(protocol):
-                told = once[protocol, row.stream]
+                printed = once[protocol, row.stream]
                 number = numbers[Conversation(protocol, row.stream)]
                 assert found.index_of(number) is not None
                 assert found.ends(number) == (row.a, row.b)
                 assert int(table.column("carries")[number]) == row.carries
-                assert int(table.column("packets_ab")[number]) == told["packets_ab"], (path, row)
-                assert int(table.column("packets_ba")[number]) == told["packets_ba"], (path, row)
+                assert int(table.column("packets_ab")[number]) == printed["packets_ab"], (path, row)
+                assert int(table.column("packets_ba")[number]) == printed["packets_ba"], (path, row)
         packets = int(table.column("packets_ab").sum() + table.column("packets_ba").sum())
         copies = sum(one.get("copies", 0) for one in once.values())
         assert packets + copies - int(table.column("carries").sum()) == trace.index.count
@@ -83,9 +83,9 @@ def test_tunnels_have_lines_of_their_own(name: str) -> None:
             assert (column("packets_ab")[number], column("bytes_ab")[number]) == (packets, size)
             assert [found.cell(number, name)[0] for name in ("protocol", "state")] == [
                 tunnel.upper(), "carries"]
-        told = {(one["a"], one["b"]): one for one in conversations(trace) if "carries" in one}
-        assert told.keys() == carrying.keys()
-        assert all(one["application"] == tunnel for one in told.values())
+        by_ends = {(one["a"], one["b"]): one for one in conversations(trace) if "carries" in one}
+        assert by_ends.keys() == carrying.keys()
+        assert all(one["application"] == tunnel for one in by_ends.values())
         found.narrow("http")
         while not found.complete:
             found.update()

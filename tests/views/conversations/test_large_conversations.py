@@ -17,20 +17,20 @@ from inspector.views.conversations.list import DECODED_PACKETS, ConversationList
 from inspector.views.json.conversations import conversations
 from tests.support.captures.growth import CLIENT, GET, KEY, OK, SERVER, Wire
 
-Talk = Callable[[Wire, int], None]
+Exchange = Callable[[Wire, int], None]
 
 
 def http(wire: Wire, count: int) -> None:
     for _ in range(count):
-        wire.say(CLIENT, GET)
-        wire.say(SERVER, OK)
+        wire.write(CLIENT, GET)
+        wire.write(SERVER, OK)
 
 
 def websocket(wire: Wire, count: int) -> None:
     wire.upgrade()
     for number in range(count):
-        wire.say(CLIENT, encode(b"%d" % number, TEXT, key=KEY))
-        wire.say(SERVER, encode(b"%d" % number, TEXT))
+        wire.write(CLIENT, encode(b"%d" % number, TEXT, key=KEY))
+        wire.write(SERVER, encode(b"%d" % number, TEXT))
 
 
 def websocket_later(wire: Wire, count: int) -> None:
@@ -40,29 +40,29 @@ def websocket_later(wire: Wire, count: int) -> None:
 
 def redis(wire: Wire, count: int) -> None:
     for _ in range(count):
-        wire.say(CLIENT, b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n")
-        wire.say(SERVER, b"$1\r\nb\r\n")
+        wire.write(CLIENT, b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n")
+        wire.write(SERVER, b"$1\r\nb\r\n")
 
 
 def nothing(wire: Wire, count: int) -> None:
     for _ in range(count):
-        wire.say(CLIENT, b"\x91\x80 what")
-        wire.say(SERVER, b"\x92\x81 that")
+        wire.write(CLIENT, b"\x91\x80 what")
+        wire.write(SERVER, b"\x92\x81 that")
 
 
-TALKS: dict[str, tuple[Talk, str]] = {
+EXCHANGES: dict[str, tuple[Exchange, str]] = {
     "http": (http, "HTTP"), "websocket": (websocket, "WebSocket"), "redis": (redis, "Redis"),
     "websocket after requests": (websocket_later, "WebSocket"), "nothing known": (nothing, "TCP"),
 }
 MANY = DECODED_PACKETS        # turns of each end: twice as many packets
 
 
-def written(path: Path, talk: Talk, count: int = 1, turns: int = MANY) -> Path:
+def written(path: Path, exchange: Exchange, count: int = 1, turns: int = MANY) -> Path:
     wire = Wire()
     for number in range(count):
         if number:
             wire.begin(40_000 + number)
-        talk(wire, turns)
+        exchange(wire, turns)
     path.write_bytes(wire.file())
     return path
 
@@ -84,10 +84,10 @@ def seen(trace: Trace, lines: range = range(40)) -> ConversationList:
     return found
 
 
-@pytest.mark.parametrize("name", TALKS)
+@pytest.mark.parametrize("name", EXCHANGES)
 def test_they_say_what_they_speak(name: str, tmp_path: Path) -> None:
-    talk, title = TALKS[name]
-    path = written(tmp_path / "x.pcapng", talk)
+    exchange, title = EXCHANGES[name]
+    path = written(tmp_path / "x.pcapng", exchange)
     with read(path) as trace:
         found = seen(trace)
         assert found.cell(0, "protocol")[0] == title
@@ -100,8 +100,8 @@ def test_they_say_what_they_speak(name: str, tmp_path: Path) -> None:
         assert found.cell(0, "protocol")[0] == title
     with Trace.open(path) as whole:
         whole.finish()
-        told = next(conversations(whole)).get("application", "tcp")
-        assert told == title.lower()
+        protocol = next(conversations(whole)).get("application", "tcp")
+        assert protocol == title.lower()
 
 
 def test_one_that_was_nothing_yet_when_it_was_seen_first(tmp_path: Path) -> None:
@@ -167,10 +167,10 @@ def shown(found: ConversationList) -> set[int]:
 @pytest.mark.parametrize("turns", [2, MANY], ids=["small", "large"])
 def test_words_find_what_nobody_has_seen(turns: int, tmp_path: Path) -> None:
     wire = Wire()
-    for number, talk in enumerate((http, redis, nothing, websocket)):
+    for number, exchange in enumerate((http, redis, nothing, websocket)):
         if number:
             wire.begin(40_000 + number)
-        talk(wire, turns)
+        exchange(wire, turns)
         wire.close()
     path = tmp_path / "x.pcapng"
     path.write_bytes(wire.file())

@@ -18,7 +18,7 @@ from inspector.views.detail.tree import packet_tree
 from inspector.views.draw.header import header_diagram
 from inspector.views.line.spans import plain
 from tests.support.captures.traces import open_trace
-from tests.support.captures.websocket import UPGRADE, client, server, talk, traced
+from tests.support.captures.websocket import UPGRADE, client, exchange, server, traced
 
 Figure = Sequence[tuple[str, int]]           # the words that stand in the box, and how many bits it has
 
@@ -94,7 +94,7 @@ def test_a_header_has_the_boxes_of_its_rfc(session: str, layer: str, figure: Fig
 @pytest.mark.parametrize("masked", [True, False])
 def test_a_frame_has_the_boxes_of_its_rfc(length: int, extended: int, masked: bool) -> None:
     frame = client if masked else server
-    trace = traced(talk(*UPGRADE, frame(bytes(length), BINARY), size=60_000))
+    trace = traced(exchange(*UPGRADE, frame(bytes(length), BINARY), size=60_000))
     size: Figure = ((f"Extended payload length, {extended} bits", extended),) if extended else ()
     expected = [*_FRAME, *size, *(_KEY if masked else ())]
     assert figure_of(drawn(trace, 5, "websocket"))[: len(expected)] == expected
@@ -103,7 +103,7 @@ def test_a_frame_has_the_boxes_of_its_rfc(length: int, extended: int, masked: bo
 @pytest.mark.parametrize("length", [126, 200, 4478, 65536])
 def test_what_is_left_out_of_a_long_payload_is_seen(length: int) -> None:
     """Wherever its last row ends, the margin is broken; the bytes that stand there say there are more."""
-    trace = traced(talk(*UPGRADE, client(bytes(length), BINARY), size=60_000))
+    trace = traced(exchange(*UPGRADE, client(bytes(length), BINARY), size=60_000))
     lines = drawn(trace, 5, "websocket").splitlines()
     assert any("╎" in line for line in lines)
     value = next(line for at, line in enumerate(lines) if "bytes)" in lines[at - 1])

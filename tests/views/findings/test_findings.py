@@ -26,7 +26,7 @@ class CountedTrace(Trace):
         return super().application(stream)
 
 
-def talk(port: int, *, wrong: bool = False) -> list[bytes]:
+def exchange(port: int, *, wrong: bool = False) -> list[bytes]:
     """A connection with one HTTP request; `wrong`: without its Host."""
     ports = (port, 80)
     request = b"GET / HTTP/1.1\r\n" + (b"" if wrong else b"Host: a\r\n") + b"\r\n"
@@ -49,7 +49,7 @@ def grow(trace: CountedTrace, path: Path, frames: list[bytes]) -> None:
 
 def test_only_conversations_that_grew_are_looked_into(tmp_path: Path) -> None:
     path = tmp_path / "growing.pcapng"
-    frames = [frame for port in range(30000, 30200) for frame in talk(port, wrong=port % 10 == 0)]
+    frames = [frame for port in range(30000, 30200) for frame in exchange(port, wrong=port % 10 == 0)]
     with counted(path, frames) as trace:
         view = FindingList(trace)
         turns = 0
@@ -63,7 +63,7 @@ def test_only_conversations_that_grew_are_looked_into(tmp_path: Path) -> None:
         trace.asked.clear()
         assert not view.update() and trace.asked == []                 # nothing new: nothing is done
 
-        frames += [segment(0, "A", 127, 500, ports=(30007, 80)), *talk(31000, wrong=True)]
+        frames += [segment(0, "A", 127, 500, ports=(30007, 80)), *exchange(31000, wrong=True)]
         grow(trace, path, frames)
         assert view.update() and trace.asked == [7, 200]
         assert view.count == 21 and view.finding(20).stream == 200 and view.complete
@@ -71,7 +71,7 @@ def test_only_conversations_that_grew_are_looked_into(tmp_path: Path) -> None:
 
 def test_lines_are_in_order_whatever_was_looked_into_first(tmp_path: Path) -> None:
     path = tmp_path / "growing.pcapng"
-    first, second = talk(30000, wrong=True), talk(30001, wrong=True)
+    first, second = exchange(30000, wrong=True), exchange(30001, wrong=True)
     with counted(path, [*first[:3], *second]) as trace:
         view = FindingList(trace)
         assert [view.finding(line).stream for line in range(view.count)] == [1]
@@ -89,7 +89,7 @@ def test_lines_are_in_order_whatever_was_looked_into_first(tmp_path: Path) -> No
 def test_conversations_after_one_that_only_an_icmp_error_quotes(tmp_path: Path) -> None:
     quoted = segment(1, "S", 5, ports=(4000, 4001))
     refusal = ip(0, 1, bytes([3, 3]) + bytes(6) + quoted)
-    with counted(tmp_path / "quoted.pcapng", [refusal, *talk(30000, wrong=True)]) as trace:
+    with counted(tmp_path / "quoted.pcapng", [refusal, *exchange(30000, wrong=True)]) as trace:
         assert [one.stream for one in trace.conversations("tcp")] == [1]
         assert FindingList(trace).count == 1
         assert [one["id"] for one in findings(trace)] == ["http.missing-host"]

@@ -80,9 +80,9 @@ def listener() -> Iterator[Listener]:
     found.close()
 
 
-def captured(path: Path, said: bytes, port: int, answer: bytes = OK) -> Trace:
+def captured(path: Path, request: bytes, port: int, answer: bytes = OK) -> Trace:
     """A trace in which a client said this to 127.0.0.1:`port`, and was answered."""
-    frames = frames_of([(0, said), (1, answer)], port=port)
+    frames = frames_of([(0, request), (1, answer)], port=port)
     trace = trace_of(path, pcapng_bytes([at_home(frame) for frame in frames], RAW))
     trace.finish()
     return trace
@@ -110,12 +110,12 @@ def parted(data: bytes) -> tuple[bytes, list[bytes], bytes]:
     return first, hosts + kept, data[end:]
 
 
-def compare(said: bytes, listener: Listener, folder: Path, shell: str = "sh") -> Again:
-    with captured(folder / "trace.pcapng", said, listener.port) as trace:
+def compare(request: bytes, listener: Listener, folder: Path, shell: str = "sh") -> Again:
+    with captured(folder / "trace.pcapng", request, listener.port) as trace:
         again = sent_again(trace, Row(3))
     run(again, folder, shell)
     listener.close()
-    assert parted(listener.came) == parted(said), again.command
+    assert parted(listener.came) == parted(request), again.command
     return again
 
 
@@ -155,11 +155,11 @@ REQUESTS = {
 @needs_curl
 @pytest.mark.parametrize("name", REQUESTS)
 def test_what_curl_sends_is_what_was_sent(name: str, listener: Listener, tmp_path: Path) -> None:
-    said = REQUESTS[name].replace(HOST, HOST % listener.port)
+    request = REQUESTS[name].replace(HOST, HOST % listener.port)
     for shell in SHELLS:
         with contextlib.closing(Listener()) as other:
-            compare(said.replace(HOST % listener.port, HOST % other.port), other, tmp_path, shell)
-    compare(said, listener, tmp_path)
+            compare(request.replace(HOST % listener.port, HOST % other.port), other, tmp_path, shell)
+    compare(request, listener, tmp_path)
 
 
 @needs_curl
@@ -172,8 +172,8 @@ def test_a_long_body_is_read_from_a_file(listener: Listener, tmp_path: Path) -> 
 
 @needs_curl
 def test_an_answer_stands_for_its_request(listener: Listener, tmp_path: Path) -> None:
-    said = REQUESTS["get"].replace(HOST, HOST % listener.port)
-    with captured(tmp_path / "a.pcapng", said, listener.port) as trace:
+    request = REQUESTS["get"].replace(HOST, HOST % listener.port)
+    with captured(tmp_path / "a.pcapng", request, listener.port) as trace:
         expected = sent_again(trace, Row(3))
         assert sent_again(trace, Row(4)) == expected            # the answer
         assert sent_again(trace, Row(0)) == expected            # a SYN of a connection of one request
@@ -274,12 +274,12 @@ SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection
 def test_a_websocket_goes_to_its_address_by_its_name(tmp_path: Path) -> None:
     with captured(tmp_path / "a.pcapng", OPENING % b"shop.example", 8000, SWITCH) as trace:
         again = sent_again(trace, Row(3))
-    assert said_to("websocat", again.command) == [
+    assert args_of("websocat", again.command) == [
         "--ws-c-uri=ws://shop.example/chat?x=1", "-", "ws-c:tcp:127.0.0.1:8000", "--protocol", "chat, it's",
         "--origin", "http://a.example", "-H=X-Token: a 'b'"]
 
 
-def said_to(name: str, command: str) -> list[str]:
+def args_of(name: str, command: str) -> list[str]:
     """The arguments that a shell would give a program."""
     done = subprocess.run(["sh", "-c", f"{name}() {{ printf '%s\\0' \"$@\"; }}; {command}"],
                           capture_output=True, check=True)
@@ -289,12 +289,12 @@ def said_to(name: str, command: str) -> list[str]:
 @needs_websocat
 @pytest.mark.parametrize("host", [b"127.0.0.1:%d", b"shop.example"])
 def test_websocat_asks_as_was_asked(host: bytes, listener: Listener, tmp_path: Path) -> None:
-    said = OPENING % (host % listener.port if b"%" in host else host)
-    with captured(tmp_path / "a.pcapng", said, listener.port, SWITCH) as trace:
+    request = OPENING % (host % listener.port if b"%" in host else host)
+    with captured(tmp_path / "a.pcapng", request, listener.port, SWITCH) as trace:
         command = sent_again(trace, Row(3)).command
     subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
     listener.close()
-    came, asked = parted(listener.came), parted(said)
+    came, asked = parted(listener.came), parted(request)
     assert came[0] == asked[0]
     drop = (b"sec-websocket-key", b"upgrade", b"connection")
     lines = [{line.lower() for line in headers if not line.lower().startswith(drop)}

@@ -77,8 +77,8 @@ def test_calls_of_other_conversations_stay_out(tmp_path: Path) -> None:
     with open_trace("http-connections") as trace:
         with saved(tmp_path / "a.pcapng", conversation_part(trace, Conversation("tcp", 0))) as first:
             assert 0 < len(first.calls) < len(trace.calls)
-            said = " ".join(call.detail + call.arguments for call in first.calls)
-            assert "GET /" in said and "POST" not in said
+            text = " ".join(call.detail + call.arguments for call in first.calls)
+            assert "GET /" in text and "POST" not in text
         rows = Filter("tcp.stream == 1 and tcp.len > 0").rows(trace)
         with saved(tmp_path / "b.pcapng", rows_part(trace, rows)) as second:
             names = {call.name for call in second.calls}
@@ -109,12 +109,14 @@ def test_all_of_any_file_says_the_same(path: Path, tmp_path: Path) -> None:
 PLACES = st.integers(0, 15)
 
 
-@given(chosen=st.sets(PLACES), said=st.dictionaries(PLACES, st.lists(st.text(max_size=9), max_size=2)))
+@given(chosen=st.sets(PLACES), comments=st.dictionaries(PLACES, st.lists(st.text(max_size=9), max_size=2)))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-def test_any_packets_with_any_comments(chosen: set[int], said: dict[int, list[str]], tmp_path: Path) -> None:
+def test_any_packets_with_any_comments(
+    chosen: set[int], comments: dict[int, list[str]], tmp_path: Path
+) -> None:
     for name, rows in (("websocket", np.array(sorted(chosen), "i8")), ("websocket", None)):
         with open_trace(name) as trace:
-            for row, texts in said.items():
+            for row, texts in comments.items():
                 trace.comments._set(Row(row), tuple(text.rstrip("\0") for text in texts))
             with saved(tmp_path / "part.pcapng", written(trace, rows)) as part:
                 assert packets(part) == packets(trace, rows)

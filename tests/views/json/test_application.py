@@ -22,10 +22,10 @@ from tests.support.captures.websocket import (
     SERVER,
     UPGRADE,
     client,
+    exchange,
     request,
     response,
     server,
-    talk,
     traced,
 )
 
@@ -44,7 +44,7 @@ UPGRADED = [
 def objects(
     kind: str, turns: Sequence[tuple[int, bytes]], rows: list[int] | None = None, end: str = ""
 ) -> list[Any]:
-    trace = traced(talk(*turns, end=end))
+    trace = traced(exchange(*turns, end=end))
     chosen = None if rows is None else np.array(rows, "i8")
     protocol = by_name(kind)
     written = findings(trace, chosen) if protocol is None else messages(trace, protocol, chosen)
@@ -77,11 +77,11 @@ def test_frames_that_are_not_text() -> None:
 
 
 def test_frames_stand_in_order_of_their_last_byte() -> None:
-    made = talk(*UPGRADE)
+    made = exchange(*UPGRADE)
     _, data = server(b"long")
-    made.say(SERVER, data[:3])
-    made.say(*client(b"quick"))
-    made.say(SERVER, data[3:])
+    made.write(SERVER, data[:3])
+    made.write(*client(b"quick"))
+    made.write(SERVER, data[3:])
     found = list(messages(traced(made), WEBSOCKET))
     assert [(one["payload"], one["frames"]) for one in found] == [("quick", [7]), ("long", [6, 8])]
 

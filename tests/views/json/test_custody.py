@@ -69,10 +69,10 @@ def test_columns_tell_what_a_walk_tells(path: Path, step: int | None) -> None:
         for one, other in zip(found[::2], found[1::2], strict=True):
             stream = one["tcp.stream"]
             mine = trace.flow(stream).rows if rows is None else rows[trace.index.stream[rows] == stream]
-            for way, told in zip(custody(trace, stream, None if step is None else row_at(mine, -1)),
-                                 (one, other), strict=True):
+            for way, objects in zip(custody(trace, stream, None if step is None else row_at(mine, -1)),
+                                    (one, other), strict=True):
                 assert (way.sent, way.acknowledged, way.gone, way.read) == (
-                    told["sent"], told["acknowledged"], told["gone"], told.get("read"))
+                    objects["sent"], objects["acknowledged"], objects["gone"], objects.get("read"))
 
 
 def test_many_connections_that_go_straight_on_are_not_walked(

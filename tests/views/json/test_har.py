@@ -44,11 +44,11 @@ def test_requests_and_answers_stand_together() -> None:
 def test_websocket_messages_stand_with_their_upgrade() -> None:
     (entry,) = entries("websocket-deflate")
     assert entry["response"]["status"] == 101
-    said = [(one["type"], one["opcode"], one["data"]) for one in entry["_webSocketMessages"]]
-    assert ("send", 1, "hello hello hello") in said
-    assert ("receive", 1, "abcdefghi") in said
-    assert ("send", 2, "AP8=") in said
-    assert all(opcode in (1, 2) for _, opcode, _ in said)
+    messages = [(one["type"], one["opcode"], one["data"]) for one in entry["_webSocketMessages"]]
+    assert ("send", 1, "hello hello hello") in messages
+    assert ("receive", 1, "abcdefghi") in messages
+    assert ("send", 2, "AP8=") in messages
+    assert all(opcode in (1, 2) for _, opcode, _ in messages)
 
 
 def test_a_filter_chooses_exchanges() -> None:

@@ -23,7 +23,7 @@ ISNS = st.sampled_from([99, 2**32 - 15, 2**32 - 1])
 ENDS = st.sampled_from(["", "close", "reset", "silent reset", "repeated ACK", "new window", "ports again"])
 
 
-class Talk(Wire):
+class Exchange(Wire):
     """A conversation whose segments have options (of a SYN) and windows."""
 
     options: tuple[bytes, bytes] = b"", b""
@@ -39,13 +39,13 @@ class Talk(Wire):
         self.next[direction] += len(payload) + ("S" in flags) + ("F" in flags)
 
 
-def said(wire: Wire, windows: tuple[int, int], end: str, isn: int) -> None:
+def exchange(wire: Wire, windows: tuple[int, int], end: str, isn: int) -> None:
     for number in range(2):
-        wire.say(CLIENT, GET, 14)
-        if isinstance(wire, Talk) and number:
+        wire.write(CLIENT, GET, 14)
+        if isinstance(wire, Exchange) and number:
             wire.windows = windows
         wire.send(SERVER, "A")
-        wire.say(SERVER, OK, 20)
+        wire.write(SERVER, OK, 20)
         wire.send(CLIENT, "A")
     if end == "close":
         wire.close()
@@ -54,7 +54,7 @@ def said(wire: Wire, windows: tuple[int, int], end: str, isn: int) -> None:
     elif end == "silent reset":
         wire.send(CLIENT, "R")
     elif end in ("repeated ACK", "new window"):
-        if isinstance(wire, Talk) and end == "new window":
+        if isinstance(wire, Exchange) and end == "new window":
             wire.windows = 7, 7
         wire.send(CLIENT, "A")
     elif end == "ports again":
@@ -80,23 +80,23 @@ def compared(path: Path, some: int = 1) -> int:
 def test_any_windows_and_marks(
     tmp_path_factory: pytest.TempPathFactory, several: list[tuple[bytes, bytes, int, int, str, int]]
 ) -> None:
-    wire = Talk()
+    wire = Exchange()
     wire.blocks = wire.blocks[:2]
     for number, (first, second, window, other, end, isn) in enumerate(several):
         wire.options, wire.windows = (first, second), (65535, 65535)
         wire.begin(41000 + number, isn)
-        said(wire, (window, other), end, isn)
+        exchange(wire, (window, other), end, isn)
     path = tmp_path_factory.mktemp("packets") / "x.pcapng"
     path.write_bytes(wire.file())
     compared(path)
 
 
 def test_most_packets_of_ordinary_connections_are_told_by_columns(tmp_path: Path) -> None:
-    wire = Talk()
+    wire = Exchange()
     wire.options = b"\2\4\5\xb4\3\3\7\0", b"\2\4\5\xb4\3\3\7\0"
     for number in range(150):
         wire.begin(41000 + number)
-        said(wire, (512, 512), "close" if number % 2 else "repeated ACK", 99)
+        exchange(wire, (512, 512), "close" if number % 2 else "repeated ACK", 99)
     path = tmp_path / "x.pcapng"
     path.write_bytes(wire.file())
     assert compared(path) > 1000

@@ -68,13 +68,13 @@ def test_the_head_of_several_conversations_names_no_port_but_that_of_a_line() ->
 
 def test_a_head_keeps_of_what_others_there_are_what_has_room() -> None:
     with open_trace("http-connections") as trace:
-        ladder, said = Ladder(trace, ("tcp", 0)), []
+        ladder, lines = Ladder(trace, ("tcp", 0)), []
         for width in range(60, 130):
             head = plain(ladder.header(width)[0])
             assert cell_width(head) == width
-            said.append(next((words for words in ("TCP  1 of 2  a: all", "1 of 2  a: all", "a: all")
-                              if f" {words} " in head), ""))
-        assert {"1 of 2  a: all", "a: all"} < set(said) and said[-1] == "TCP  1 of 2  a: all"
+            lines.append(next((words for words in ("TCP  1 of 2  a: all", "1 of 2  a: all", "a: all")
+                               if f" {words} " in head), ""))
+        assert {"1 of 2  a: all", "a: all"} < set(lines) and lines[-1] == "TCP  1 of 2  a: all"
 
 
 def test_the_head_of_relayed_conversations_says_as_what_their_lines_name_them(tmp_path: Path) -> None:
@@ -195,12 +195,12 @@ def test_states_are_those_after_the_chosen_packet() -> None:
 def test_before_the_first_packet_the_calls_tell_the_states() -> None:
     with open_trace("tcp") as trace:
         ladder = Ladder(trace)
-        told = {name: plain(ladder.header(100, ladder.index_of(target))[1])
-                for name, target in _calls(ladder)}
+        heads = {name: plain(ladder.header(100, ladder.index_of(target))[1])
+                 for name, target in _calls(ladder)}
         end = plain(ladder.header(100)[1])
-    assert "LISTEN" not in told["bind"] and "CLOSED" in told["bind"]
-    assert "LISTEN" in told["listen"] and "ESTABLISHED" not in told["listen"]
-    assert "LISTEN" in told["accept"]
+    assert "LISTEN" not in heads["bind"] and "CLOSED" in heads["bind"]
+    assert "LISTEN" in heads["listen"] and "ESTABLISHED" not in heads["listen"]
+    assert "LISTEN" in heads["accept"]
     assert "TIME-WAIT" in end
 
 

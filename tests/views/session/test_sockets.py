@@ -164,9 +164,9 @@ def test_a_fin_is_no_byte_that_waits(tmp_path: Path) -> None:
     with network.open(tmp_path / "x.pcapng") as trace:
         lines = SocketLines(trace)
         assert [lines.queues(at) for at in (0, 1)] == [("0", "0")] * 2
-        for state, told in (("TIME-WAIT", ("0", "0")), ("CLOSED", ("", ""))):
+        for state, cells in (("TIME-WAIT", ("0", "0")), ("CLOSED", ("", ""))):
             lines.rows = tuple(row._replace(state=state, queues=("0", "1")) for row in lines.rows)
-            assert [lines.queues(at) for at in (0, 1)] == [told] * 2
+            assert [lines.queues(at) for at in (0, 1)] == [cells] * 2
 
 
 def test_sockets_that_are_not_known_yet_are_not_called_lost() -> None:
@@ -215,11 +215,11 @@ def test_a_socket_stands_once_while_its_program_waits_in_connect(tmp_path: Path)
         assert len(rows) == len({(row.local, row.peer) for row in rows}) == 2
         agent.send(Wire("open"))
 
-        def said() -> bool:
+        def is_shown() -> bool:
             trace.refresh()
             return trace.index.count > 6
 
-        wait_until(said, "a connection that talks")
+        wait_until(is_shown, "a connection that talks")
         last = Row(trace.index.count - 1)          # chosen by hand: samples are older than what it did
         states = [row.state for row in SocketLines(trace, last).rows]
         assert not {"SYN-SENT", "SYN-RECEIVED", "not yet"} & set(states), states

@@ -18,7 +18,7 @@ S, A, F = 2, 16, 1
 Line = tuple[int, ...]
 
 
-class Talk:
+class Exchange:
     """A conversation that is made up: mostly straight on, now and then with something of everything."""
 
     def __init__(self, seed: int, opened: bool) -> None:
@@ -31,16 +31,16 @@ class Talk:
         self.header = self.dice.choice([20, 32])
         self.trouble = self.dice.choice([0.0, 0.003, 0.02])
         if opened:
-            self.say(0, S, 0, window=60_000)
+            self.write(0, S, 0, window=60_000)
             self.next[0] = (self.next[0] + 1) & MASK
             self.acked[1] = self.next[0]
-            self.say(1, S | A, 0, window=60_000)
+            self.write(1, S | A, 0, window=60_000)
             self.next[1] = (self.next[1] + 1) & MASK
             self.acked[0] = self.next[1]
-            self.say(0, A, 0)
+            self.write(0, A, 0)
 
-    def say(self, end: int, flags: int, length: int, *, back: int = 0, window: int = 5000,
-            header: int = 0) -> None:
+    def write(self, end: int, flags: int, length: int, *, back: int = 0, window: int = 5000,
+              header: int = 0) -> None:
         self.time += self.dice.choice([900, 40_000, 3_000_000])
         row = len(self.lines)
         sack = ((self.acked[end], (self.acked[end] + 500) & MASK),) if header > self.header else ()
@@ -61,43 +61,43 @@ class Talk:
             self.stumble(end)
         elif not away or dice.random() < 0.6:
             size = dice.choice([2, 30, 1448, 9000])
-            self.say(end, A, size, window=dice.choice([5000, 5001]))
+            self.write(end, A, size, window=dice.choice([5000, 5001]))
             self.next[end] = (self.next[end] + size) & MASK
         else:
             self.acked[end] = (self.acked[end] + (away if dice.random() < 0.6 else away // 3 + 1)) & MASK
-            self.say(end, A, 0)
+            self.write(end, A, 0)
 
     def stumble(self, end: int) -> None:
         dice = self.dice
         match dice.randrange(8):
             case 0:
-                self.say(end, A, 30, back=30)                         # again
+                self.write(end, A, 30, back=30)                         # again
             case 1:
                 self.next[end] = (self.next[end] + 300) & MASK        # lost on the way
-                self.say(end, A, 20)
+                self.write(end, A, 20)
                 self.next[end] = (self.next[end] + 20) & MASK
             case 2:
-                self.say(end, A, 0, window=0)
+                self.write(end, A, 0, window=0)
             case 3:
                 for _ in range(dice.randrange(1, 5)):
-                    self.say(end, A, 0)                               # duplicates
+                    self.write(end, A, 0)                               # duplicates
             case 4:
-                self.say(end, A, 0, header=44)                        # SACK
-                self.say(end, A, 0, header=44)
+                self.write(end, A, 0, header=44)                        # SACK
+                self.write(end, A, 0, header=44)
             case 5:
-                self.say(end, A, 1, back=1)                           # keep-alive
+                self.write(end, A, 1, back=1)                           # keep-alive
             case 6:
                 self.acked[end] = (self.next[1 - end] + 900) & MASK   # of what was not captured
-                self.say(end, A, 0)
+                self.write(end, A, 0)
             case _:
-                self.say(end, A, 1)
+                self.write(end, A, 1)
                 self.next[end] = (self.next[end] + 1) & MASK
 
 
-def told(talk: Talk, batch: int) -> tuple[object, ...]:
+def columns_of(exchange: Exchange, batch: int) -> tuple[object, ...]:
     """All that the analysis of a conversation has, fed in batches of so many."""
-    analysis = TcpAnalysis(lambda row: talk.options[row])
-    table = np.array(talk.lines, np.int64)
+    analysis = TcpAnalysis(lambda row: exchange.options[row])
+    table = np.array(exchange.lines, np.int64)
     for at in range(0, len(table), batch):
         analysis.feed(Columns(*table[at : at + batch].T))
     sides = [{name: getattr(side, name) for name in Side.__slots__ if name != "segments"}
@@ -110,27 +110,27 @@ def told(talk: Talk, batch: int) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_by_columns_as_one_by_one(seed: int) -> None:
-    talk = Talk(seed, opened=seed % 4 != 0)
+    exchange = Exchange(seed, opened=seed % 4 != 0)
     for _ in range(900):
-        talk.go_on()
+        exchange.go_on()
     if seed % 3 == 0:
-        talk.say(0, F | A, 0)
-        talk.next[0] = (talk.next[0] + 1) & MASK
+        exchange.write(0, F | A, 0)
+        exchange.next[0] = (exchange.next[0] + 1) & MASK
         for _ in range(100):
-            talk.go_on()
+            exchange.go_on()
     with patch.object(analysis_module, "LEAST", 1 << 60):
-        wanted = told(talk, 1 << 14)
+        wanted = columns_of(exchange, 1 << 14)
     for batch in (1 << 14, 300):
-        found = told(talk, batch)
+        found = columns_of(exchange, batch)
         for one, another in zip(found, wanted, strict=True):
             assert one == another
 
 
 def test_nearly_all_of_what_is_straight_is_taken_at_once() -> None:
-    talk = Talk(1, opened=True)
-    talk.trouble = 0.0
+    exchange = Exchange(1, opened=True)
+    exchange.trouble = 0.0
     for _ in range(5000):
-        talk.go_on()
+        exchange.go_on()
     taken = 0
     take = Straight.take
 
@@ -140,19 +140,19 @@ def test_nearly_all_of_what_is_straight_is_taken_at_once() -> None:
         return take(self, first, last, *others)  # type: ignore[arg-type]
 
     with patch.object(Straight, "take", counted):
-        told(talk, 1 << 14)
+        columns_of(exchange, 1 << 14)
     assert taken > 3000
 
 
 def test_what_nobody_acknowledges_is_remembered_up_to_the_same_bound() -> None:
-    talk = Talk(2, opened=True)
-    talk.trouble = 0.0
-    talk.say(1, A, 0)
+    exchange = Exchange(2, opened=True)
+    exchange.trouble = 0.0
+    exchange.write(1, A, 0)
     for _ in range(12_000):
-        talk.say(0, A, 100)
-        talk.next[0] = (talk.next[0] + 100) & MASK
-    talk.acked[1] = talk.next[0]
-    talk.say(1, A, 0)
+        exchange.write(0, A, 100)
+        exchange.next[0] = (exchange.next[0] + 100) & MASK
+    exchange.acked[1] = exchange.next[0]
+    exchange.write(1, A, 0)
     with patch.object(analysis_module, "LEAST", 1 << 60):
-        wanted = told(talk, 1 << 14)
-    assert told(talk, 1 << 14) == wanted
+        wanted = columns_of(exchange, 1 << 14)
+    assert columns_of(exchange, 1 << 14) == wanted

@@ -217,12 +217,12 @@ from pathlib import Path
 from inspector.lab.capture.access import dumpcap, may_capture
 from inspector.lab.launch import start_agent
 from inspector.lab.options import Process
-from tests.lab.capture.test_followed import others_talk, ports_in, talk
+from tests.lab.capture.test_followed import dial, foreign_exchange, ports_in
 assert not may_capture() and dumpcap()
 with subprocess.Popen([sys.argv[2]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
     path = Path(sys.argv[1])
     with start_agent(path, "host", process=Process(process.pid)) as agent:
-        port, foreign = talk(process), others_talk()
+        port, foreign = dial(process), foreign_exchange()
         while port not in ports_in(path):
             assert agent.poll() is None, agent.failure()
             agent.wait_for_news(1)

@@ -117,6 +117,25 @@ def test_the_handbook_names_the_rooms_that_there_are() -> None:
             if not (ROOT / place).exists() and not (ROOT / "inspector" / place).exists()] == []
 
 
+ORIGINS = {               # types of numbers, each made of an int in one file alone
+    "Row": "model/packets.py", "PacketNumber": "model/packets.py", "WireNumber": "model/wiring.py",
+    "MessageIndex": "protocols/api.py", "MessageNumber": "protocols/api.py",
+    "FrameIndex": "protocols/websocket/frame.py", "FrameNumber": "protocols/websocket/frame.py",
+    "ObjectNumber": "views/json/messages.py",
+}
+
+
+def test_rows_and_numbers_are_made_in_one_file_each() -> None:
+    """By calling the type, or by a cast: all others take them from there."""
+    made = re.compile(rf"\b({'|'.join(ORIGINS)})\(|\bmap\(({'|'.join(ORIGINS)}),|"
+                      rf"cast\([^()]*\b({'|'.join(ORIGINS)})\b[^()]*, ")
+    found = [(path.relative_to(ROOT / "inspector").as_posix(), next(filter(None, match.groups())))
+             for path in SOURCES for match in made.finditer(path.read_text(encoding="utf-8"))]
+    assert {name for _, name in found} == set(ORIGINS)
+    assert [(path, name) for path, name in found
+            if path != ORIGINS[name] and path != "tui/launcher/screen.py"] == []     # its rows are lines
+
+
 def test_no_view_parses_bytes() -> None:
     """Nor does a screen or a command: what bytes mean is wire's, protocols' and trace's."""
     parsing = re.compile(r"\bfrom_bytes\b|^\s*(import|from) struct\b", re.M)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 
 from inspector.cli.output import notice
 from inspector.model.commands import WIRE_ACTS, Wire, WireAct
-from inspector.model.wiring import Act
+from inspector.model.wiring import Act, WireNumber
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class WireWords:
         self._descriptor = descriptor
         self._rest = b""
         self._words: list[WireAct] = []
-        self._decided: set[int] = set()        # numbers of packets of which the trace tells only now
+        self._decided: set[WireNumber] = set()       # packets of which the trace tells only now
         self._is_over = False
         if os.isatty(descriptor):
             notice(HINT)

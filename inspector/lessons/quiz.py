@@ -17,7 +17,7 @@ from inspector.lessons.pages.lit_ladder import LitLadder
 from inspector.lessons.pages.words import row_words
 from inspector.lessons.play.answers import number_of
 from inspector.model.numbers import ACK, SYN, TCP, UDP
-from inspector.model.packets import Row, first_rows, packet_number
+from inspector.model.packets import Row, first_rows, packet_number, row_after
 from inspector.trace.trace import Trace
 from inspector.views.line.spans import Line
 
@@ -205,7 +205,7 @@ class _Maker:
                 truth = self.scene.row_name(row)
                 same = tuple(one for one in self.names(row) if one.split(" ")[0] == truth.split(" ")[0]
                              and not one.endswith("data"))
-                before = Row(max(row - 1, 0))
+                before = row_after(max(row - 1, 0))
                 if before < row and self.stream(before) == self.stream(row):
                     yield self.made("flags", before, row, truth, self.among(truth, same))
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, TypeVar, assert_never, get_args
 
 from inspector.model.messages import Message, Opcode, check_close, checked, parse_hex
 from inspector.model.spec import SessionSpec, SpecError
+from inspector.model.wiring import LONGEST_WAITING, WireNumber, wire_number
 
 Target = Literal["client", "server", "both"]
 WireAct = Literal["pass", "drop", "double", "delay", "swap", "hold", "open"]
@@ -76,11 +77,11 @@ class Quit(_Whole):
 class Wire:
     """What the wire does: with one packet that it holds, or from now on (hold each packet; open: none).
 
-    `packet`: its number on the wire, as the trace tells it; 0 for the one that waits longest.
+    `packet`: its number on the wire, as the trace tells it.
     """
 
     act: WireAct
-    packet: int = 0
+    packet: WireNumber = LONGEST_WAITING
     do: ClassVar = "wire"
 
 
@@ -216,7 +217,7 @@ def from_line(line: bytes) -> Command:
         return Signal(_number(data, "number", 0, MAX_SIGNAL))
     if do == Wire.do:
         act = _choice("act of the wire", data.get("act"), WIRE_ACTS)
-        return Wire(act, _number(data, "packet", 0, MAX_PACKET))
+        return Wire(act, wire_number(_number(data, "packet", 0, MAX_PACKET)))
     if isinstance(do, str) and do in _WHOLE:
         return _WHOLE[do]()
     to = _choice("end", data.get("to", "both"), TARGETS)

@@ -1,12 +1,14 @@
 """Rows and numbers of packets: the one place where what counts from 0 becomes what counts from 1.
 
 Code counts rows from 0; people, JSON's `frames` and Wireshark count numbers from 1. Columns of rows stay
-arrays of int64; what leaves one becomes a `Row` by `row_at` or `rows_in`.
+arrays of int64; what leaves one becomes a `Row` by `row_at` or `rows_in`, what was counted by `row_after`.
+Nowhere else is one made of an int: `tests/test_rooms.py` holds that, of numbers of messages and frames too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import MutableSequence, Sequence
 from typing import TYPE_CHECKING, NamedTuple, NewType, cast
 
 if TYPE_CHECKING:
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 
 Row = NewType("Row", int)                      # from 0, in the order of the file
 PacketNumber = NewType("PacketNumber", int)    # from 1
-BEFORE = Row(-1)                               # of a moment before the first packet
+
+BEFORE = Row(-1)                               # of a moment before the first packet: no packet
+AFTER_ALL = Row(1 << 62)                       # of what stands behind every packet
 
 
 class Instant(NamedTuple):
@@ -35,6 +39,16 @@ def rows_in(column: NDArray[np.int64]) -> list[Row]:
     return cast("list[Row]", column.tolist())
 
 
+def row_column() -> MutableSequence[Row]:
+    """A column in which rows are kept, four bytes each."""
+    return cast("MutableSequence[Row]", array("I"))
+
+
+def row_after(count: int) -> Row:
+    """The row of the packet before which a trace has `count` others."""
+    return Row(count)
+
+
 def first_rows(count: int) -> Sequence[Row]:
     """The rows of a trace's first `count` packets."""
     return cast("Sequence[Row]", range(count))
@@ -45,6 +59,6 @@ def packet_number(row: Row) -> PacketNumber:
     return PacketNumber(row + 1)
 
 
-def row_of(number: PacketNumber) -> Row:
-    """The row of the packet with this number."""
+def row_of(number: int) -> Row:
+    """The row of the packet with this number, which a person may have typed."""
     return Row(number - 1)

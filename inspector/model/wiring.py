@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NewType, get_args
 
 from inspector.model.language import marked
 
 Act = Literal["pass", "drop", "double", "delay", "swap"]
 Sender = Literal["client", "server"]
 What = Literal["data", "syn", "fin", "rst", "ack"]
+FateWord = Literal[                # what becomes of a packet there
+    "held", "passed", "dropped", "doubled", "put off", "delayed", "swapped", "overtaken", "lost",
+    "overflowed", "unsent", "under way", "arrived",
+]
+FateBy = Literal["you", "rule", "chance", "rate", "full", "kernel", ""]      # who, or what, decided it
+WireNumber = NewType("WireNumber", int)      # of a packet there, from 1 in the order in which they came
+LONGEST_WAITING = WireNumber(0)              # stands for the number of the packet that waits longest
 
 ACTS: tuple[Act, ...] = get_args(Act)
 SENDERS: tuple[Sender, ...] = get_args(Sender)
 WHATS: tuple[What, ...] = get_args(What)
+FATE_WORDS: tuple[FateWord, ...] = get_args(FateWord)
+FATE_BYS: tuple[FateBy, ...] = get_args(FateBy)
 # The addresses of the two ends of a wire, of IPv4 and of IPv6 (private ones: RFC 1918, RFC 4193).
 WIRE_ADDRESSES: dict[Sender, tuple[str, str]] = {
     "client": ("10.0.0.1", "fd00::1"), "server": ("10.0.0.2", "fd00::2"),
@@ -28,6 +37,11 @@ NONE_HELD = marked(
     "The wire holds no packet now: it waits here when an end sends one, or sends one again.")
 LEAST_MTU, LEAST_IPV6_MTU, MOST_MTU = 256, 1280, 65_535     # IPv6: RFC 8200 section 5
 _NUMBERS = re.compile(r"([1-9]\d{0,8})(?:-([1-9]\d{0,8}))?")
+
+
+def wire_number(number: int) -> WireNumber:
+    """The number that was counted there, or read."""
+    return WireNumber(number)
 
 
 class RuleError(ValueError):

@@ -11,8 +11,9 @@ the views those alone that are about one: the upgrade to WebSocket, HAR, what is
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, NewType, TypeVar, cast, get_args
 from typing import Protocol as Interface
@@ -30,9 +31,19 @@ MessageIndex = NewType("MessageIndex", int)      # of one decoder's messages, fr
 MessageNumber = NewType("MessageNumber", int)    # of the messages of a connection, from 1: people, JSON
 
 
+def message_at(place: int) -> MessageIndex:
+    """The message at `place` (from 0) among its decoder's."""
+    return MessageIndex(place)
+
+
 def message_number(index: int) -> MessageNumber:
     """The number of the message at `index` (from 0) of a list."""
     return MessageNumber(index + 1)
+
+
+def number_column() -> MutableSequence[MessageNumber]:
+    """A column in which numbers of messages are kept, four bytes each."""
+    return cast("MutableSequence[MessageNumber]", array("I"))
 
 
 def message_index(number: MessageNumber) -> MessageIndex:
@@ -370,7 +381,7 @@ class Decoder(ABC, Generic[R]):
 
     def message_of(self, position: int) -> MessageIndex:
         """The message that record `position` belongs to."""
-        return MessageIndex(position)
+        return message_at(position)
 
     def records_of(self, index: MessageIndex) -> Sequence[int]:
         """Positions of the records that make message `index`, ascending."""

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from inspector.model.packets import Row, rows_in
+from inspector.model.packets import Row, first_rows, rows_in
 from inspector.wire import pcapng
 from inspector.wire.arrays import Int64s
 
@@ -51,37 +51,37 @@ def _is_pcapng(trace: Trace) -> bool:
     return pcapng.section_order(head) is not None
 
 
-def _made(trace: Trace, wanted: frozenset[int] | None) -> Iterator[bytes]:
+def _made(trace: Trace, wanted: frozenset[Row] | None) -> Iterator[bytes]:
     """Packets of a format that has no blocks."""
     yield pcapng.section_header()
     for interface in trace.interfaces:
         yield pcapng.interface_description(interface.link_type, interface.snaplen, interface.name)
     index = trace.index
-    for row, frame in _frames(trace, list(range(index.count)) if wanted is None else sorted(wanted)):
+    for row, frame in _frames(trace, first_rows(index.count) if wanted is None else sorted(wanted)):
         block = pcapng.enhanced_packet(frame, int(index.time_ns[row]), int(index.length[row]),
                                        index.interface_of(row))
         texts = trace.comments.changed.get(row)
         yield block if texts is None else _recommented(trace, _OWN_ORDER, block, row, texts)
 
 
-def _frames(trace: Trace, rows: Iterable[int]) -> Iterator[tuple[Row, bytes]]:
+def _frames(trace: Trace, rows: Iterable[Row]) -> Iterator[tuple[Row, bytes]]:
     """Packets in order, read from the file by itself: others may be asking the trace meanwhile."""
     data, base, pieces, index = b"", 0, trace.read_file(), trace.index
-    for place in rows:
-        start = int(index.offset[place])
-        stop = start + int(index.cap_len[place])
+    for row in rows:
+        start = int(index.offset[row])
+        stop = start + int(index.cap_len[row])
         while base + len(data) < stop:
             piece = next(pieces, b"")
             if not piece:
                 return
             skipped = min(max(start - base, 0), len(data))
             data, base = data[skipped:] + piece, base + skipped
-        yield Row(place), data[start - base : stop - base]
+        yield row, data[start - base : stop - base]
 
 
-def _copied(trace: Trace, wanted: frozenset[int] | None, keeps: Keeps | None) -> Iterator[bytes]:
+def _copied(trace: Trace, wanted: frozenset[Row] | None, keeps: Keeps | None) -> Iterator[bytes]:
     """The blocks of a pcapng that are wanted."""
-    changed, row, count = trace.comments.changed, 0, trace.index.count
+    changed, rows = trace.comments.changed, iter(first_rows(trace.index.count))
     late, begun = trace.late_secrets, False
     for order, kind, block in _blocks(trace):
         if begun and late:
@@ -89,12 +89,12 @@ def _copied(trace: Trace, wanted: frozenset[int] | None, keeps: Keeps | None) ->
             late = b""
         begun = begun or kind == pcapng.SECTION_HEADER
         if kind in _PACKETS:
-            if row >= count:
+            row = next(rows, None)
+            if row is None:
                 return                                   # it was read no further
             if wanted is None or row in wanted:
-                texts = changed.get(Row(row))
-                yield block if texts is None else _recommented(trace, order, block, Row(row), texts)
-            row += 1
+                texts = changed.get(row)
+                yield block if texts is None else _recommented(trace, order, block, row, texts)
         elif kind == pcapng.JOURNAL_EXPORT:
             if keeps is None or keeps(pcapng.parse_journal(block[8:-4])):
                 yield block

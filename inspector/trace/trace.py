@@ -18,7 +18,7 @@ from typing import Self
 import numpy as np
 
 from inspector.model.numbers import LINK_NAMES, READ_LINKS, TCP
-from inspector.model.packets import Row
+from inspector.model.packets import BEFORE, Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.application import decode_as
 from inspector.trace.application.application import ApplicationLayers
@@ -82,7 +82,7 @@ class Trace:
         self._reader = Reader(self._source, self.name, self._contents)
         self._rows = RowLists(self._contents.index)
         self.ahead = Ahead(self._contents.index, self._rows.of, self.pieces)
-        self._last: tuple[int, bytes] = (-1, b"")
+        self._last: tuple[Row, bytes] = (BEFORE, b"")
         self._truncation_before: str | None = None       # the sentence of it when it was refreshed last
         self.turns: Turns | None = None        # conversations are decoded by turns
         self._applications = Kept(lambda stream: ApplicationLayers(self, self._flow(stream)))

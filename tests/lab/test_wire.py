@@ -15,7 +15,7 @@ from inspector.model.commands import Start, Stop, Wire, WireAct
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row, first_rows
 from inspector.model.spec import SessionSpec
-from inspector.model.wiring import NONE_HELD, WIRE_ADDRESSES
+from inspector.model.wiring import LONGEST_WAITING, NONE_HELD, WIRE_ADDRESSES, WireNumber, wire_number
 from inspector.sessions.kinds import resolved
 from inspector.trace.filter.filter import Filter
 from inspector.trace.packet.deeds import wire_findings
@@ -127,7 +127,7 @@ class Held:
 
         self.until(decided, "what becomes of it")
 
-    def do(self, act: WireAct, packet: int = 0) -> None:
+    def do(self, act: WireAct, packet: WireNumber = LONGEST_WAITING) -> None:
         self.agent.send(Wire(act, packet))
 
     def until_ended(self) -> None:
@@ -271,7 +271,7 @@ def test_a_packet_that_is_not_held_cannot_be_dropped(tmp_path: Path) -> None:
     with Held(tmp_path / "t.pcapng", SessionSpec(messages=MESSAGES, wire="open")) as held:
         held.until_ended()
         held.do("drop")
-        held.do("pass", 77)
+        held.do("pass", wire_number(77))
         held.until(lambda: sum(one.kind == "wire" for one in held.trace.events) == 2, "two answers")
         assert [one.text for one in held.trace.events if one.kind == "wire"] == [
             NONE_HELD, "The wire holds no such packet."]

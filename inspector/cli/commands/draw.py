@@ -18,7 +18,7 @@ from inspector.cli.output import notice, write_text
 from inspector.cli.trace_files import write_file
 from inspector.cli.waiting import announced_wait
 from inspector.model.numbers import TCP, UDP
-from inspector.model.packets import Row, packet_number, row_at
+from inspector.model.packets import Row, packet_number, row_after, row_at
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _compare(traces: list[Trace], names: tuple[str, ...], expression: str | None
 def _first(trace: Trace, expression: str | None) -> Row | None:
     """The first packet that the filter lets through, of all there are without one."""
     if expression is None:
-        return Row(0) if trace.index.count else None
+        return row_after(0) if trace.index.count else None
     rows = filter_of(expression).rows(trace)
     if trace.searched:
         notice(trace.searched)

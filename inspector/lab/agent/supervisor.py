@@ -35,7 +35,7 @@ from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Si
 from inspector.model.language import spoken
 from inspector.model.records import EventFields, EventKind, pairs_of
 from inspector.model.spec import SessionSpec, SpecError
-from inspector.model.wiring import SENDERS, Sender
+from inspector.model.wiring import SENDERS, Sender, WireNumber
 from inspector.sessions.kinds import resolved
 from inspector.wire.journal import CallRecord, EventRecord, Record, Reported, carried, from_line
 from inspector.wire.text import escaped
@@ -337,7 +337,7 @@ class Supervisor:
             case _:
                 self._hand_on(command)
 
-    def _obey_wire(self, act: WireAct, packet: int) -> None:
+    def _obey_wire(self, act: WireAct, packet: WireNumber) -> None:
         if self._wire is None:
             self._report("failed", "The ends talk over the loopback; there is no wire to hold.")
         else:

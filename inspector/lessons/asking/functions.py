@@ -38,7 +38,7 @@ from inspector.lessons.asking.syntax import (
     Word,
     parse,
 )
-from inspector.model.packets import Row, first_rows, rows_in
+from inspector.model.packets import Row, first_rows, row_after, rows_in
 from inspector.trace.filter.column_fields import COLUMNS, ColumnField
 from inspector.trace.filter.deep_fields import DEEP
 from inspector.trace.filter.field import DeepField
@@ -370,7 +370,7 @@ def _row(node: Call) -> tuple[Kind, Ask]:
         if wanted is None or int(wanted) < 1:
             return None
         place = scene.first_packet + int(wanted) - 1
-        return scene.row_name(Row(place)) if place < scene.trace.index.count else NOTHING
+        return scene.row_name(row_after(place)) if place < scene.trace.index.count else NOTHING
 
     return "text", row
 

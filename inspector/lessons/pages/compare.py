@@ -12,7 +12,7 @@ from itertools import groupby
 
 from inspector.lessons.asking.scene import Scene
 from inspector.lessons.pages.words import row_words, word
-from inspector.model.packets import first_rows
+from inspector.model.packets import Row, first_rows, rows_in
 from inspector.trace.filter.filter import Filter
 from inspector.views.conversations.compare.align import AlignedRow, aligned, same, settled
 from inspector.views.conversations.compare.happenings import (
@@ -62,13 +62,13 @@ def happenings(scene: Scene, language: str, light: Filter | None = None) -> tupl
     return [one for *_, one in found], {place for place, item in enumerate(found) if item[2]}
 
 
-def _lit(scene: Scene, light: Filter | None) -> tuple[set[int], set[int]]:
+def _lit(scene: Scene, light: Filter | None) -> tuple[set[Row], set[int]]:
     """The rows of packets and the places of calls that `light` lets through."""
     if light is None:
         return set(), set()
     if light.asks_calls:
         return set(), set(light.calls(scene.trace))
-    return {int(row) for row in light.rows(scene.trace)}, set()
+    return set(rows_in(light.rows(scene.trace))), set()
 
 
 class Compared:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.lessons.play.answers import blank_row
 from inspector.lessons.play.player import Player
+from inspector.model.packets import Row
 
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
@@ -22,7 +23,7 @@ class Lights(NamedTuple):
 
     seen: bool
     chosen: Filter | None
-    hidden: dict[int, frozenset[str]]
+    hidden: dict[Row, frozenset[str]]
     veiled: bool
     states_hidden: bool
 
@@ -39,9 +40,9 @@ def lights(player: Player) -> Lights:
         veiled=veiled, states_hidden=veiled and step.ask == "state")
 
 
-def _asked_for(player: Player) -> dict[int, frozenset[str]]:
+def _asked_for(player: Player) -> dict[Row, frozenset[str]]:
     """The numbers that are to be filled in and were not found yet."""
-    hidden: dict[int, frozenset[str]] = {}
+    hidden: dict[Row, frozenset[str]] = {}
     judged = player.record.judged
     for place, blank in enumerate(player.step.blanks):
         row = None if player.scene is None else blank_row(player.step, place, player.scene)

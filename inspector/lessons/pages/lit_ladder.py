@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from inspector.lessons.asking.scene import STATES
-from inspector.model.packets import row_at
+from inspector.model.packets import Row, row_at, rows_in
 from inspector.views.ladder.ladder import Conversation, Ladder
 from inspector.views.line.spans import Line, Span, Style, fit
 
@@ -28,9 +28,9 @@ class LitLadder(Ladder):
 
     def __init__(self, trace: Trace, conversation: Conversation | tuple[str, int] | None = None, *,
                  relative: bool = True) -> None:
-        self.rows_lit: frozenset[int] = frozenset()
+        self.rows_lit: frozenset[Row] = frozenset()
         self.calls_lit: frozenset[tuple[int, int]] = frozenset()
-        self.hidden: dict[int, frozenset[str]] = {}          # row -> fields whose numbers are not shown
+        self.hidden: dict[Row, frozenset[str]] = {}          # row -> fields whose numbers are not shown
         self.states_hidden = False
         self.veiled = False                # what is lit is asked for: its numbers and results are not shown
         super().__init__(trace, conversation, relative=relative, gap_ns=NEVER_NS)
@@ -43,7 +43,7 @@ class LitLadder(Ladder):
             found = chosen.calls(self.trace)
             self.calls_lit = frozenset((calls[place].pid, calls[place].id) for place in found)
         elif chosen is not None:
-            self.rows_lit = frozenset(chosen.rows(self.trace).tolist())
+            self.rows_lit = frozenset(rows_in(chosen.rows(self.trace)))
 
     def line(self, index: int, width: int) -> Line:
         line = super().line(index, width)

@@ -11,6 +11,7 @@ from inspector.lessons.asking.functions import Expression
 from inspector.lessons.asking.scene import Scene
 from inspector.lessons.format.moves import Let, Move, OnWire
 from inspector.model.commands import Command, Step, Wire
+from inspector.model.wiring import WireNumber
 
 
 class Performance:
@@ -19,7 +20,7 @@ class Performance:
     def __init__(self, moves: Sequence[Move], until: Expression | None) -> None:
         self._moves = list(moves)
         self._until = until
-        self._done_on_wire: set[int] = set()   # packets there of which the trace tells only now
+        self._done_on_wire: set[WireNumber] = set()      # packets there of which the trace tells only now
         self._stepped: int | None = None       # calls of that end that had passed when it was stepped
         self.done = False
 
@@ -54,7 +55,7 @@ class Performance:
         self.done = not commands and (self._until is None or self._until.holds(scene))
         return commands
 
-    def _on_wire(self, move: OnWire, scene: Scene) -> int | None:
+    def _on_wire(self, move: OnWire, scene: Scene) -> WireNumber | None:
         """The number of the packet that the move means; None where none waits yet."""
         waiting = (fate.number for fate in scene.trace.fates.waiting if fate.sender == move.role)
         number = next((one for one in waiting if one not in self._done_on_wire), None)

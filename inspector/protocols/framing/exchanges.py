@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from inspector.model.language import sentence
 from inspector.model.packets import Row
-from inspector.protocols.api import MessageIndex, MessageLine, R, Rest, Shown, Source, Start
+from inspector.protocols.api import MessageIndex, MessageLine, R, Rest, Shown, Source, Start, message_at
 from inspector.protocols.framing.units import UnitDecoder
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import worded
@@ -57,7 +57,7 @@ class ExchangeDecoder(UnitDecoder[R]):
     def put(self, record: R, message: Message | None = None, *, ends: bool = False) -> Message:
         """Append a record, to a message or as the first of a new one; `ends`: as the last of it."""
         if message is None:
-            message = Message(MessageIndex(len(self._messages)), record.direction, array("I"))
+            message = Message(message_at(len(self._messages)), record.direction, array("I"))
             self._messages.append(message)
             self._growing[record.direction][message.index] = None
         message.records.append(len(self._records))
@@ -117,7 +117,7 @@ class ExchangeDecoder(UnitDecoder[R]):
         return message.direction, first.start, last.stop
 
     def message_of(self, position: int) -> MessageIndex:
-        return MessageIndex(self._message_of[position])
+        return message_at(self._message_of[position])
 
     def records_of(self, index: MessageIndex) -> Sequence[int]:
         return self._messages[index].records

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from inspector.model.language import sentence
 from inspector.model.units import amount
-from inspector.protocols.api import MessageIndex
+from inspector.protocols.api import MessageIndex, message_at
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import (
     HEAD_LIMIT,
@@ -137,7 +137,7 @@ class HttpReader:
     @property
     def under_way(self) -> MessageIndex | None:
         """The message that has begun and not ended; None: none has."""
-        return None if self._message is None else MessageIndex(self._message.number)
+        return None if self._message is None else message_at(self._message.number)
 
     @property
     def _room(self) -> int:

@@ -419,10 +419,10 @@ class Http2Decoder(ExchangeDecoder[Frame]):
                 for one in self._records[position].headers]
         return b"\n".join([*head, self.body(index, limit)])[:limit]
 
-    def body(self, number: int, limit: int) -> bytes:
+    def body(self, index: MessageIndex, limit: int) -> bytes:
         """The DATA of a message, as it came."""
         parts, size = [], 0
-        for position in self._messages[number].records:
+        for position in self._messages[index].records:
             frame = self._records[position]
             if frame.type != DATA or size >= limit:
                 continue

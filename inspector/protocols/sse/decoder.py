@@ -13,7 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from inspector.model.language import marked, sentence, sentence_as
-from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Rest, Shown, Source, Start
+from inspector.protocols.api import (
+    Decoder,
+    Hole,
+    MessageIndex,
+    MessageLine,
+    Part,
+    Rest,
+    Shown,
+    Source,
+    Start,
+    message_at,
+)
 from inspector.protocols.sse.event import Event, EventReader, Problem, data_of
 from inspector.protocols.sse.findings import BOOK
 from inspector.protocols.sse.unpack import Unpacker
@@ -202,7 +213,7 @@ class EventsDecoder(Decoder[Event]):
         """The last event of an answer that goes on: what frames the body may be added to it."""
         if direction == self.client or self._reader is None or not self._events:
             return None
-        return MessageIndex(len(self._events) - 1)
+        return message_at(len(self._events) - 1)
 
     def rest(self, direction: int) -> Rest:
         return Rest(marked("the beginning of an event that has not ended"))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from inspector.model.packets import Row
+from inspector.model.packets import BEFORE, Row
 from inspector.protocols.api import Source
 from inspector.protocols.tls.keys import Keys
 from inspector.wire.arrays import Int64s
@@ -39,7 +39,7 @@ class PlainStream(ByteStream):
         self._keys: list[Keys | None] = []                       # None: it was not opened
         self._opened: OrderedDict[int, bytes] = OrderedDict()
         self._open_size = 0
-        self._newest = Row(0)
+        self._newest = BEFORE
 
     def take(self, start: int, stop: int, size: int, keys: Keys, number: int) -> None:
         """Add the `size` plain bytes of the record at [start, stop) of the sealed stream."""

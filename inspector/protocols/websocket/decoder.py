@@ -28,6 +28,7 @@ from inspector.protocols.api import (
     Shown,
     Source,
     Start,
+    message_at,
     message_index,
     message_number,
 )
@@ -50,11 +51,11 @@ from inspector.protocols.websocket.frame import (
     TEXT,
     Frame,
     FrameDecoder,
-    FrameIndex,
     FrameNumber,
     frame_at,
     frame_index,
     frame_number,
+    nth_frame,
     opcode_name,
     unmask,
 )
@@ -106,7 +107,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
-        self._last_text: tuple[int, str | None] = (-1, None)      # frame, and the text that was read last
+        self._last_text: tuple[FrameNumber | None, str | None] = (None, None)    # frame, and its text
         agreed = cast("Agreement | None", start.agreed)
         self.inferred = agreed is None
         self.session = WebSocketSession(
@@ -205,8 +206,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
                                   last - first):
             return False
         self.session.add_alike(direction, rules, part.start.tolist() if rules else (), last - first)
-        self.messages.extend(FrameIndex(len(self.frames)), part)
-        self.frames.extend(part, MessageIndex(len(self.messages) - (last - first)))
+        self.messages.extend(nth_frame(len(self.frames)), part)
+        self.frames.extend(part, message_at(len(self.messages) - (last - first)))
         return True
 
     def _enter_many(self, found: _Found, position: int, stop: int) -> int:
@@ -222,8 +223,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
                 if len(own):
                     key = int(part.key[own[-1]]).to_bytes(4, "big")
                     self.session.add_plain(direction, len(own), key)
-            self.messages.extend(FrameIndex(len(self.frames)), part)
-            self.frames.extend(part, MessageIndex(len(self.messages) - (end - position)))
+            self.messages.extend(nth_frame(len(self.frames)), part)
+            self.frames.extend(part, message_at(len(self.messages) - (end - position)))
         if wrong is None:
             return end
         self._judge(int(columns.direction[wrong]), self._frame(found, wrong), meant)
@@ -529,7 +530,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
     def shown(self, index: MessageIndex, limit: int) -> Shown:
         message = self.messages[index]
         if message.opcode == CLOSE:
-            close = self.close_of(self.frames[message.frames[0] - 1])
+            close = self.close_of(self.frames[frame_index(message.frames[0])])
             reason = f' "{close.reason}"' if close.reason else ""
             return Shown((f"CLOSE {close.code or ''} {close.meaning}{reason}",))
         data, note = self.message_payload(message.number, limit), self._unread(message)
@@ -544,7 +545,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
     def _unread(self, message: WebSocketMessage) -> str:
         """Why what a message says is not known, or ""."""
-        first = self.frames[message.frames[0] - 1]
+        first = self.frames[frame_index(message.frames[0])]
         if first.rsv and not message.compressed:
             if first.rsv == RSV1 and self.inferred:
                 return sentence("RSV1 is set: compressed, it seems, by what the capture does not show")

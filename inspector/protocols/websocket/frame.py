@@ -14,6 +14,12 @@ import numpy as np
 
 FrameIndex = NewType("FrameIndex", int)      # of a connection's frames, from 0 in order of delivery: all code
 FrameNumber = NewType("FrameNumber", int)    # from 1: people, and what they are shown
+NO_FRAME = FrameIndex(-1)
+
+
+def nth_frame(place: int) -> FrameIndex:
+    """The frame at `place` (from 0)."""
+    return FrameIndex(place)
 
 
 def frame_number(index: int) -> FrameNumber:

@@ -249,7 +249,7 @@ class Answers:
         known = np.flatnonzero((rows >= 0) & (rows < closed))
         if not len(known):
             return None
-        return GivenUp(layer, asked[known[0]], Row(int(rows[known[0]])), closed, None, False,
+        return GivenUp(layer, asked[known[0]], row_at(rows, known[0]), closed, None, False,
                        more=len(known) - 1)
 
     def explained(self, read: Read, of_tcp: list[Finding], own: list[Finding], *,

@@ -16,7 +16,7 @@ import numpy as np
 
 from inspector.model.language import sentence
 from inspector.model.numbers import ACK, FIN, RST, TCP, URG
-from inspector.model.packets import Row, packet_number, row_at, rows_in
+from inspector.model.packets import BEFORE, Row, packet_number, row_at, rows_in
 from inspector.model.units import times
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Decoder, MessageIndex, Protocol, Rest
@@ -45,9 +45,9 @@ _MADE = 8                # things that are kept for the other packets of a recor
 T = TypeVar("T")
 
 
-def by_place(one: Finding) -> tuple[int, int, int]:
+def by_place(one: Finding) -> tuple[Row, int, int]:
     """The key by which the findings of a conversation are in order: of the packets where to look."""
-    return one.rows[0] if one.rows else -1, one.direction or 0, one.start
+    return one.rows[0] if one.rows else BEFORE, one.direction or 0, one.start
 
 
 class Carried(NamedTuple):
@@ -83,9 +83,9 @@ class ApplicationLayers:
         # The first packet of each direction with an urgent byte, among how many.
         self._urgent_among: tuple[int, list[Row | None]] = (-1, [None, None])
         # Per direction what was asked last: which stream, bytes, how many it had, what packet completed them.
-        self._completed = [(0, 0, 0, 0, Row(-1)), (0, 0, 0, 0, Row(-1))]
+        self._completed = [(0, 0, 0, 0, BEFORE), (0, 0, 0, 0, BEFORE)]
         # The packet asked for last, among how many: its direction, and its ranges of the stream.
-        self._ranges: tuple[int, int, int, list[tuple[int, int]]] = (-1, -1, -1, [])
+        self._ranges: tuple[Row, int, int, list[tuple[int, int]]] = (BEFORE, -1, -1, [])
         # Rows that were asked for last: of which direction, its bytes, and how many it had.
         self._brought: dict[tuple[int, int, int, int], tuple[Row, ...]] = {}
         # What is told at each packet of a record or message: among how many packets, and by what it is known.
@@ -439,9 +439,9 @@ class ApplicationLayers:
                          else f"… {self._goes_on(layer, number, partial(_kind, decoder, number))}")
         return _joined(texts, len(numbers))
 
-    def _goes_on(self, layer: Layer, number: int, words: Callable[[], str]) -> str:
-        """What each packet says that goes on with a record or message: made once for all of them."""
-        return self.once(("words", id(layer), number), words)
+    def _goes_on(self, layer: Layer, which: int, words: Callable[[], str]) -> str:
+        """What packets say that go on with a record or message (`which`), made once for all of them."""
+        return self.once(("words", id(layer), which), words)
 
     def once(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
         """What is told at each packet of a record or message, made once for all of them; until more comes."""

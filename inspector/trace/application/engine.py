@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from inspector.model.packets import Row
+from inspector.model.packets import AFTER_ALL
 from inspector.protocols import by_name
 from inspector.protocols.api import CERTAIN, Decoder, Hole, Opening, Protocol, Rest, Source, Start
 from inspector.trace.application.decode_as import DecodeAs
@@ -19,7 +19,6 @@ from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
 
-NEVER = Row(1 << 62)
 _AGAIN = 1.25            # times the bytes after which a start is looked for again
 _MOST_LAYERS = 16        # protocols that follow each other on one connection
 
@@ -192,7 +191,7 @@ class Engine:
             piece = next(stream.pieces(start, stream.length), None)
             stop = stream.length if piece is None else piece.offset
             if acknowledged(direction) >= stop:
-                holes.append(Hole(NEVER if piece is None else piece.row, direction, start, stop))
+                holes.append(Hole(AFTER_ALL if piece is None else piece.row, direction, start, stop))
                 self._pump.before[1 - direction] = None if piece is None else piece.row
         return sorted(holes)
 

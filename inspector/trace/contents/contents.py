@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from inspector.model.packets import Row
+from inspector.model.packets import row_after
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.contents.comments import Comments
 from inspector.trace.file.format import PacketBatch, nanoseconds
@@ -206,4 +206,4 @@ class Contents:
 
     def comment(self, texts: tuple[str, ...], before: int) -> None:
         """Comments on the packet that follows `before` packets of the present walk."""
-        self.comments.read(Row(self.index.count + before), texts)
+        self.comments.read(row_after(self.index.count + before), texts)

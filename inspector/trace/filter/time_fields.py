@@ -108,7 +108,7 @@ def _duplicate(flow: Any, row: Row) -> int | None:
 # --- requests and answers ---
 
 
-def answer_time_ns(trace: Trace, asked: Sequence[int], answered: Sequence[int]) -> int | None:
+def answer_time_ns(trace: Trace, asked: Sequence[Row], answered: Sequence[Row]) -> int | None:
     """Nanoseconds from a request's last packet to its answer's first; None where one is unknown."""
     if not asked or not answered:
         return None

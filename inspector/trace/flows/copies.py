@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inspector.model.numbers import LINK_SLL, LINK_SLL2, TCP
-from inspector.model.packets import Row, row_at, rows_in
+from inspector.model.packets import Row, first_rows, row_at, rows_in
 from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def seen_in_several_places(trace: Packets, row: Row) -> bool:
 def may_hold_copies(trace: Packets) -> bool:
     """Whether a packet may stand in this trace more than once: few traces are like that."""
     index = trace.index
-    return bool(len(index.sections.values)) or (index.count > 0 and seen_in_several_places(trace, Row(0)))
+    first = first_rows(min(index.count, 1))
+    return bool(len(index.sections.values)) or any(seen_in_several_places(trace, row) for row in first)
 
 
 class _Seen:

@@ -15,7 +15,7 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, URG
-from inspector.model.packets import Row, row_at, rows_in
+from inspector.model.packets import BEFORE, Row, row_at, rows_in
 from inspector.model.units import amount
 from inspector.protocols import readers
 from inspector.protocols.api import CARRIER_OF
@@ -86,7 +86,7 @@ class TcpFlow:
         self._rows: Int64s = np.zeros(0, np.int64)
         self.copies: dict[Row, Row] = {}            # what stands twice in the file, and its first row
         self._elsewhere = Elsewhere(trace)
-        self._reopened_at = Row(-1)                     # row of a SYN on the ports of an earlier conversation
+        self._reopened_at = BEFORE                      # row of a SYN on the ports of an earlier conversation
         self._findings: list[Finding] = []
         # Packets, quoted headers, and whether it had been silent for long, when found.
         self._findings_at = 0, 0, False, 0
@@ -284,8 +284,7 @@ class TcpFlow:
         if self._rows[0] != rows[0] and not opening:
             return
         flags = self._trace.index.tcp_flags
-        for each in rows:
-            row = Row(int(each))
+        for row in rows_in(rows):
             direction, flag = self.direction(row), int(flags[row])
             if flag & RST:
                 self._opened = True
@@ -518,7 +517,7 @@ class TcpFlow:
         found = [fates.arrived_ns(row, time) for row, time in zip(rows_in(self._rows), sent, strict=True)]
         return np.array([-1 if one is None else one for one in found], np.int64)
 
-    def _errors(self) -> tuple[tuple[int, str], ...]:
+    def _errors(self) -> tuple[tuple[Row, str], ...]:
         """The ICMP errors that quote this conversation; short ones name its ends alone (RFC 792)."""
         index, quoted = self._trace.index, self._trace.index.quoted
         if not len(quoted):

@@ -11,13 +11,24 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from inspector.model.packets import Row, first_rows
+from inspector.model.wiring import (
+    FATE_BYS,
+    FATE_WORDS,
+    SENDERS,
+    FateBy,
+    FateWord,
+    Sender,
+    WireNumber,
+    wire_number,
+)
 
 if TYPE_CHECKING:
     from inspector.model.records import Event
     from inspector.trace.index.index import Index
 
-LOST = frozenset({"dropped", "lost", "overflowed", "unsent"})
-WAITS = frozenset({"held", "swapped", "put off"})
+LOST: frozenset[FateWord] = frozenset({"dropped", "lost", "overflowed", "unsent"})
+WAITS: frozenset[FateWord] = frozenset({"held", "swapped", "put off"})
+_NOBODY: FateBy = ""
 _AT_ONCE_NS = 20_000_000           # what becomes of a packet first is told within this time
 _LOOKED_BACK = 8192                # packets among which one that an event names is looked for
 
@@ -34,16 +45,16 @@ class Frames(Protocol):
 
 
 class Fate(NamedTuple):
-    """What became of a packet last. `number`: its own on the wire; `by`: you, rule, chance, rate, kernel.
+    """What became of a packet last. `number`: its own on the wire; `by`: who decided it.
 
     `held_ns`: when it was held, else `time_ns`, when this became of it; ns since the epoch.
     """
 
     row: Row
-    number: int
-    fate: str
-    by: str
-    sender: str                        # client or server
+    number: WireNumber
+    fate: FateWord
+    by: FateBy
+    sender: Sender
     held_ns: int
     time_ns: int
 
@@ -134,8 +145,10 @@ class Fates:
         self.version += 1
         if fate in ("hold", "open"):
             self.holds = fate == "hold"
-        if not (number.isascii() and number.isdigit() and len(number) < 12):
-            return []
+        word = next((one for one in FATE_WORDS if one == fate), None)
+        sender = next((one for one in SENDERS if one == fields.get("sender")), None)
+        if not (number.isascii() and number.isdigit() and len(number) < 12) or word is None or sender is None:
+            return []                          # of the wire itself; or a stranger's file says it
         row = self._numbers.get(number)
         if row is None:
             row = self._found(trace, fields.get("sum", ""), event.time_ns)
@@ -145,11 +158,13 @@ class Fates:
         before = self._fates.get(row)
         held_ns = event.time_ns if before is None else before.held_ns
         # Who let a packet be overtaken is who put it behind the next one.
-        by = fields.get("by", "") or ("" if before is None else before.by)
-        now = Fate(row, int(number), fate, by, fields.get("sender", ""), held_ns, event.time_ns)
+        by = next((one for one in FATE_BYS if one == fields.get("by")), _NOBODY)
+        if by == _NOBODY and before is not None:
+            by = before.by
+        now = Fate(row, wire_number(int(number)), word, by, sender, held_ns, event.time_ns)
         self._fates[row] = now
         self._pending.pop(row, None)
-        if fate in WAITS:
+        if word in WAITS:
             self._pending[row] = now
         known = before is None or (before.has_arrived and not before.is_under_way)
         return [] if (now.has_arrived and not now.is_under_way) == known else [row]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inspector.model.numbers import TCP, UDP
-from inspector.model.packets import Row
+from inspector.model.packets import Row, row_after
 from inspector.trace.index.beside import Ends, HeaderColumns, HeaderTable
 from inspector.trace.index.columns import Columns, Growing
 from inspector.trace.index.reassembly import Reassembly
@@ -57,7 +57,7 @@ class Index(HeaderColumns):
         self.count = 0
         self.streams = {TCP: Streams(reuse=True), UDP: Streams(reuse=False)}
         self._columns = Columns(DTYPES)
-        self._interfaces: dict[int, int] = {}
+        self._interfaces: dict[Row, int] = {}
         self.outer, self.quoted = HeaderTable(self.addresses), HeaderTable(self.addresses)
         self.reassembly = Reassembly()
         self.several_interfaces = False        # packets come from more than the first one
@@ -103,7 +103,7 @@ class Index(HeaderColumns):
         columns = self._columns.arrays
         source, destination = self.addresses.of_batch(headers)
         if headers.fragments:
-            self.reassembly.take(headers, source, destination, Row(start))
+            self.reassembly.take(headers, source, destination, row_after(start))
         written = {
             "time_ns": time_ns, "length": length, "cap_len": cap_len, "offset": offset, "src": source,
             "dst": destination, "stream": self._streams(headers, source, self._final(headers, destination)),
@@ -115,7 +115,7 @@ class Index(HeaderColumns):
             columns[name][start:stop] = getattr(headers, name)
         self.several_interfaces = self.several_interfaces or bool((interface > 0).any())
         for i in np.flatnonzero(interface >= MANY_INTERFACES).tolist():
-            self._interfaces[start + i] = int(interface[i])
+            self._interfaces[row_after(start + i)] = int(interface[i])
         self.count = stop
         self._show()
 

@@ -63,7 +63,7 @@ class Reassembly:
     """Fragments of TCP over IP. `segments`: those put together, by the row that completed them."""
 
     def __init__(self) -> None:
-        self.segments: dict[int, Segment] = {}
+        self.segments: dict[Row, Segment] = {}
         self._waiting: dict[tuple[int, ...], _Waiting] = {}
         self.given_up = 0                         # datagrams that were not waited for any longer,
         self.first_given_up: list[Row] = []       # a packet of each of the first of them

@@ -17,6 +17,7 @@ from inspector.model.language import Sentence, marked, sentence, sentence_as
 from inspector.model.numbers import FIN, RST, SYN, TCP, UDP, flag_names
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import amount, duration
+from inspector.model.wiring import FateBy, FateWord, Sender
 from inspector.trace.index.fates import Fate
 from inspector.wire.findings import Finding, Rule, Rulebook
 
@@ -30,7 +31,7 @@ BOOK = Rulebook(
     Rule("wire.late", "note", "RFC 6298", "It was done on the wire; no end is to blame."),
     Rule("wire.swapped", "note", "RFC 9293 §3.10.7.4", "It was done on the wire; no end is to blame."),
 )
-_RULES = {
+_RULES: dict[FateWord, str] = {
     "dropped": "wire.lost", "lost": "wire.lost", "overflowed": "wire.lost", "unsent": "wire.lost",
     "doubled": "wire.doubled", "put off": "wire.late", "delayed": "wire.late",
     "held": "wire.late", "passed": "wire.late",
@@ -38,8 +39,10 @@ _RULES = {
 }
 _DELAYED = marked("You delayed {which}: {after}.")
 _PUT_BEHIND = marked("You put {which} behind the next one: {after}.")
-_DEEDS = {"put off": _DELAYED, "delayed": _DELAYED, "swapped": _PUT_BEHIND, "overtaken": _PUT_BEHIND}
-_OF_MANY = {
+_DEEDS: dict[FateWord, str] = {
+    "put off": _DELAYED, "delayed": _DELAYED, "swapped": _PUT_BEHIND, "overtaken": _PUT_BEHIND,
+}
+_OF_MANY: dict[tuple[FateWord, FateBy], str] = {
     ("dropped", "rule"): marked("dropped by a rule"), ("lost", "chance"): marked("lost by chance"),
     ("overflowed", "rate"): marked("lost: the slow wire's queue was full"),
     ("overflowed", "full"): marked("lost: too many waited already"),
@@ -63,7 +66,7 @@ class Place(NamedTuple):
 def wire_findings(trace: Trace) -> list[Finding]:
     """What was done on the wire, in order of the packets."""
     singly: list[Fate] = []
-    together: dict[tuple[Place, str, str, str], list[Fate]] = {}
+    together: dict[tuple[Place, Sender, str, FateWord], list[Fate]] = {}
     for fate in trace.fates.all:
         if fate.by == "you" and fate.fate in _RULES:
             singly.append(fate)

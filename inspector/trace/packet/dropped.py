@@ -18,7 +18,7 @@ import numpy as np
 from inspector.model.endpoint import split_endpoint
 from inspector.model.language import marked, sentence
 from inspector.model.numbers import UDP
-from inspector.model.packets import Row
+from inspector.model.packets import BEFORE, Row, row_at
 from inspector.model.units import amount
 from inspector.wire.findings import Rule, Rulebook
 
@@ -43,13 +43,13 @@ _OWN, _BUFFER, _SMALL, _LARGE = 256, 348, 640, 12_000
 class Dropped(NamedTuple):
     """What samples of one socket tell of: datagrams that were dropped, and the last sample that did.
 
-    `last_row`: the last packet to its port before that, -1 for none. `full`: the queue had no room for one
+    `last_row`: the last packet to its port before that (BEFORE: none). `full`: the queue had no room for one
     more then.
     """
 
     datagrams: int
     sample: KernelSample
-    last_row: int
+    last_row: Row
     full: bool
 
 
@@ -64,7 +64,7 @@ class Arrivals:
 
     def __init__(self, trace: Trace, port: int) -> None:
         self.trace, self.port = trace, port
-        self.largest, self.last_row = 0, -1
+        self.largest, self.last_row = 0, BEFORE
         self._until = 0                        # packets that were looked at
 
     def take(self, time_ns: int) -> None:
@@ -78,7 +78,7 @@ class Arrivals:
         rows = np.flatnonzero(came & (index.stream[fresh] >= 0)) + self._until
         if len(rows):
             self.largest = max(self.largest, int(index.payload_length[rows].max()))
-            self.last_row = int(rows[-1])
+            self.last_row = row_at(rows, -1)
         self._until = until
 
     def copy(self) -> Arrivals:
@@ -100,7 +100,7 @@ class _Socket:
     """What samples of one socket said so far; by whether its queue was full."""
 
     counts: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
-    last: dict[bool, tuple[KernelSample, int]] = field(default_factory=dict)      # with the last packet to it
+    last: dict[bool, tuple[KernelSample, Row]] = field(default_factory=dict)      # with the last packet to it
     before: int = 0
 
     def add(self, growth: Growth, arrivals: Arrivals) -> None:
@@ -216,5 +216,5 @@ def _finding(trace: Trace, lost: Dropped) -> Finding:
                          were=were, memory=memory)
         found = BOOK.finding("kernel.datagrams-dropped", words)
     stream = int(trace.index.stream[lost.last_row]) if lost.last_row >= 0 else -1
-    rows = (Row(lost.last_row),) if lost.last_row >= 0 else ()
+    rows = (lost.last_row,) if lost.last_row >= 0 else ()
     return replace(found, carrier="udp").at(stream, rows)

@@ -6,7 +6,7 @@ The wording follows Wireshark's, which people can search for; every text is safe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from inspector.model.language import Sentence, marked, sentence
 from inspector.model.numbers import (
@@ -45,14 +45,6 @@ _UDP_PORTS = {67: "DHCP", 68: "DHCP", 123: "NTP", 137: "NBNS", 138: "NBDS", 161:
               514: "Syslog", 546: "DHCPv6", 547: "DHCPv6", 1900: "SSDP"}
 
 AGAIN = marked("again")
-_FATES = {               # by fate and who decided it; "": whoever
-    ("held", ""): sentence("waits for you"), ("swapped", ""): sentence("waits for the next"),
-    ("overtaken", ""): sentence("after the next"), ("dropped", "you"): sentence("dropped by you"),
-    ("dropped", ""): sentence("dropped"), ("doubled", ""): sentence("twice"),
-    ("put off", ""): sentence("waits {time} s", time=f"{LATER:g}"), ("delayed", ""): sentence("late"),
-    ("lost", ""): sentence("lost by chance"), ("under way", ""): sentence("on its way"),
-    ("overflowed", ""): sentence("lost, queue full"), ("unsent", ""): sentence("never left the wire"),
-}
 
 SHOWN_NAMES = frozenset({*_IP_PROTOCOLS.values(), *_ETHER_TYPES.values(), *_UDP_PORTS.values()})
 """Names of protocols of which nothing more is known here."""
@@ -120,12 +112,35 @@ def is_again(trace: Trace, fact: Facts) -> bool:
 def fate_text(fate: Fate) -> Sentence:
     """What became of a packet on the wire, in a few words: `dropped by you`, `waits for you`."""
     took = duration(fate.time_ns - fate.held_ns)
-    if fate.fate == "passed":
-        return sentence("waited {time}", time=took)
-    if fate.fate == "arrived":
-        return sentence("took {time}", time=took)
-    known = _FATES.get((fate.fate, fate.by)) or _FATES.get((fate.fate, ""))
-    return known or sentence("{text}", text=escaped(fate.fate, 20))
+    match fate.fate:
+        case "held":
+            return sentence("waits for you")
+        case "passed":
+            return sentence("waited {time}", time=took)
+        case "dropped":
+            return sentence("dropped by you") if fate.by == "you" else sentence("dropped")
+        case "doubled":
+            return sentence("twice")
+        case "put off":
+            return sentence("waits {time} s", time=f"{LATER:g}")
+        case "delayed":
+            return sentence("late")
+        case "swapped":
+            return sentence("waits for the next")
+        case "overtaken":
+            return sentence("after the next")
+        case "lost":
+            return sentence("lost by chance")
+        case "overflowed":
+            return sentence("lost, queue full")
+        case "unsent":
+            return sentence("never left the wire")
+        case "under way":
+            return sentence("on its way")
+        case "arrived":
+            return sentence("took {time}", time=took)
+        case _:
+            assert_never(fate.fate)
 
 
 def _packet_text(trace: Trace, fact: Facts, preview: int, *, brief: bool) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 
 from inspector.lessons.pages.lit_ladder import LitLadder
+from inspector.model.packets import Row
 from inspector.tui.panes.base import PaneSpec
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.ladder_list import LadderList
@@ -25,7 +26,7 @@ class LessonLadderPane(LadderPane):
     def __init__(self, spec: PaneSpec) -> None:
         super().__init__(spec)
         self._chosen: Filter | None = None
-        self._hidden: Mapping[int, frozenset[str]] = {}
+        self._hidden: Mapping[Row, frozenset[str]] = {}
         self._veiled = self._states_hidden = False
 
     def compose(self) -> ComposeResult:
@@ -35,7 +36,7 @@ class LessonLadderPane(LadderPane):
     def made(self, trace: Trace, conversation: Conversation | None) -> Ladder:
         return self._lit(LitLadder(trace, conversation, relative=self.relative))
 
-    def light(self, chosen: Filter | None, hidden: Mapping[int, frozenset[str]], *, veiled: bool = False,
+    def light(self, chosen: Filter | None, hidden: Mapping[Row, frozenset[str]], *, veiled: bool = False,
               states_hidden: bool = False) -> None:
         """Light up the packets or calls that `chosen` lets through, and hide these numbers.
 

@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from inspector.model.language import marked
+from inspector.model.packets import Row
 from inspector.tui.messages import Selection, SelectionMade, StatusChanged
 from inspector.tui.panes.base import ListPane, PaneSpec, squeezed
 from inspector.tui.widgets.line_list import LineList
@@ -71,7 +72,7 @@ class DetailPane(ListPane):
     def __init__(self, spec: PaneSpec) -> None:
         super().__init__(spec)
         self.detail = Detail((), OPEN)
-        self._shown: tuple[int | None, tuple[int, int] | None] = (None, None)
+        self._shown: tuple[Row | None, tuple[int, int] | None] = (None, None)
         self._path = ""
         self.waits_for_dissector = False
 

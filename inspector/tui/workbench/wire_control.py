@@ -13,6 +13,7 @@ from textual.dom import DOMNode
 
 from inspector.model.commands import Command, Wire, WireAct
 from inspector.model.packets import Row
+from inspector.model.wiring import LONGEST_WAITING
 from inspector.tui.messages import Selection
 from inspector.tui.workbench.session import LiveSession
 
@@ -52,7 +53,7 @@ class WireControl(DOMNode):
 
     def action_wire(self, act: WireAct) -> None:
         """Do something with a packet that is held, and bring it into sight."""
-        chosen, row = 0, self.selection.row
+        chosen, row = LONGEST_WAITING, self.selection.row
         fates = None if self.trace is None else self.trace.fates
         fate = None if fates is None or row is None else fates.of(row)
         if fate is not None and fate.fate == "held":

@@ -76,7 +76,7 @@ def verdicts(trace: Trace, checks: Checks, *, ended_early: bool = False) -> list
     `ended_early`: the capture broke off, as where a disk is full; so did a file that ends inside a block.
     """
     early = ended_early or trace.truncated is not None
-    within = None if checks.within is None else frozenset(checks.within.rows(trace).tolist())
+    within = None if checks.within is None else frozenset(rows_in(checks.within.rows(trace)))
     found = []
     for kind, filters in (("expect", checks.expect), ("expect-none", checks.expect_none)):
         for one in filters:
@@ -90,7 +90,7 @@ def verdicts(trace: Trace, checks: Checks, *, ended_early: bool = False) -> list
             for one in found]
 
 
-def _matching(trace: Trace, wanted: Filter, within: frozenset[int] | None) -> tuple[int, tuple[Witness, ...]]:
+def _matching(trace: Trace, wanted: Filter, within: frozenset[Row] | None) -> tuple[int, tuple[Witness, ...]]:
     """How many packets (and calls, where the filter names them) there are, and the first of them."""
     rows = [row for row in rows_in(wanted.rows(trace)) if within is None or row in within]
     calls = [trace.calls[place] for place in wanted.calls(trace)] if wanted.asks_calls else []
@@ -110,7 +110,7 @@ def _call(call: Call) -> Witness:
     return Witness(f"{call.role} {call.pid}  {call.name}({call.arguments}) = {outcome}")
 
 
-def _grave(trace: Trace, checks: Checks, least: Severity, within: frozenset[int] | None) -> Verdict:
+def _grave(trace: Trace, checks: Checks, least: Severity, within: frozenset[Row] | None) -> Verdict:
     found = [
         one for one in findings_of(trace, within)
         if SEVERITIES.index(one.severity) >= SEVERITIES.index(least)

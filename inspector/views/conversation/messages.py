@@ -7,14 +7,21 @@ holds anything up; lines are made when they are seen.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING, Any
 
 from inspector.model.language import marked, tr, translated
 from inspector.model.packets import Row
 from inspector.model.units import amount, duration
-from inspector.protocols.api import Colour, Decoder, MessageIndex, MessageNumber, Protocol, message_numbers
+from inspector.protocols.api import (
+    Colour,
+    Decoder,
+    MessageIndex,
+    MessageNumber,
+    Protocol,
+    message_numbers,
+    number_column,
+)
 from inspector.trace.application.answers import Wait, wait_of
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.conversation.turns import number_of_turn, turn, turn_count
@@ -49,7 +56,7 @@ class MessageList:
         self.slowest = False
         self._needle = b""
         self.searched_in_part = 0                    # messages too large to be searched to their end
-        self._shown = array("I")              # numbers of the messages that are shown
+        self._shown = number_column()         # of the messages that are shown
         self._waits: list[int] = []           # of the answers shown, negative, where `slowest` sorts them
         self._messages_read = 0                      # messages that were looked at
         self._expanded: list[MessageNumber] = []     # the expanded ones, ascending
@@ -63,7 +70,7 @@ class MessageList:
         """Show other messages; call `update` until `complete`."""
         self.control, self.search, self.direction, self.slowest = control, search, direction, slowest
         self._needle = _needle(search)
-        self._shown, self._messages_read, self.searched_in_part = array("I"), 0, 0
+        self._shown, self._messages_read, self.searched_in_part = number_column(), 0, 0
         self._expanded, self._parts, self._waits = [], [], []
         self.update()
 
@@ -105,7 +112,7 @@ class MessageList:
         self._layer = message_layer(self.trace, self.stream)
         layers = self.trace.application(self.stream).layers
         self._decoder = None if self._layer is None else layers[self._layer].decoder
-        self._shown, self._messages_read, self._expanded, self._parts = array("I"), 0, [], []
+        self._shown, self._messages_read, self._expanded, self._parts = number_column(), 0, [], []
         self._waits = []
 
     def _sort_in(self, number: MessageNumber) -> None:
@@ -201,7 +208,7 @@ class MessageList:
             if index <= line + frames:
                 return number, index - line - 1
             skipped += frames
-        return MessageNumber(self._shown[index - skipped]), None
+        return self._shown[index - skipped], None
 
     def index_of(self, number: MessageNumber) -> int | None:
         """The line of message `number`; None when it is not shown."""

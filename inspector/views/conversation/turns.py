@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspector.protocols.api import Decoder, MessageIndex, MessageNumber, message_index, message_number
+from inspector.protocols.api import (
+    Decoder,
+    MessageIndex,
+    MessageNumber,
+    message_at,
+    message_index,
+    message_number,
+)
 
 
 def turn_count(decoder: Decoder[Any]) -> int:
@@ -21,7 +28,7 @@ def turn(decoder: Decoder[Any], number: MessageNumber) -> tuple[Decoder[Any], Me
     if decoder.beside is None:
         return decoder, message_index(number)
     index = decoder.turns[number - 1]
-    return (decoder, MessageIndex(index)) if index >= 0 else (decoder.beside.decoder, MessageIndex(~index))
+    return (decoder, message_at(index)) if index >= 0 else (decoder.beside.decoder, message_at(~index))
 
 
 def number_of_turn(decoder: Decoder[Any], other: Decoder[Any], index: MessageIndex) -> MessageNumber | None:

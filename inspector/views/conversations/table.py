@@ -13,7 +13,7 @@ import numpy as np
 
 from inspector.model.language import marked
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP, UDP
-from inspector.model.packets import Row, rows_in
+from inspector.model.packets import Row, row_at, rows_in
 from inspector.trace.flows.copies import Elsewhere, copies, may_hold_copies
 from inspector.trace.index.addresses import KeyTable
 from inspector.trace.index.columns import Growing
@@ -233,7 +233,7 @@ class ConversationTable:
         whole &= index.ack[ack] == index.seq[accept] + np.uint32(1)
         spans = index.time_ns[ack] - index.time_ns[syn]
         for number in np.flatnonzero(whole & (self.column("tries")[which] > 2)).tolist():
-            spans[number] = self._trip(int(self.column("stream")[which][number]), Row(int(ack[number])))
+            spans[number] = self._trip(int(self.column("stream")[which][number]), row_at(ack, number))
         return np.where(whole & (spans >= 0), spans, _NONE)          # (below: the clock was set back)
 
     def _trip(self, stream: int, ack: Row) -> int:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from inspector.model.language import marked, tr
-from inspector.model.packets import Row, packet_number
+from inspector.model.packets import BEFORE, Row, packet_number
 from inspector.trace.application.datagrams import WAIT_NS, worth_judging
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import KernelFindings
@@ -42,11 +42,11 @@ _EVER = float("inf")
 _STEP = 50               # conversations that one update looks into
 
 
-_Key = tuple[int, int, str, int]      # first packet, conversation, its protocol, place among its findings
+_Key = tuple[Row, int, str, int]      # first packet, conversation, its protocol, place among its findings
 
 
 def _key(whose: Conversation, place: int, one: Finding) -> _Key:
-    return one.rows[0] if one.rows else -1, whose.stream, whose.protocol, place
+    return one.rows[0] if one.rows else BEFORE, whose.stream, whose.protocol, place
 
 
 class FindingList:

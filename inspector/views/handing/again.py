@@ -17,6 +17,7 @@ from inspector.model.endpoint import join_endpoint, split_endpoint
 from inspector.model.language import tr
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import amount
+from inspector.protocols.api import MessageIndex
 from inspector.protocols.http.text import as_bytes
 from inspector.protocols.http.upgrade import is_upgrade_request
 from inspector.trace.application.application import Carried
@@ -189,7 +190,7 @@ def _of_http(decoder: Any, message: HttpMessage, server: tuple[str, int], secure
     ).without(b"host", b"content-length")
 
 
-def _of_http2(decoder: Any, number: int, server: tuple[str, int], secure: bool) -> Request:
+def _of_http2(decoder: Any, number: MessageIndex, server: tuple[str, int], secure: bool) -> Request:
     first = decoder.records[decoder.records_of(number)[0]]
     if first.direction != decoder.client:
         partner = decoder.partner(decoder.records_of(number)[0])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inspector.model.packets import rows_in
+from inspector.model.packets import Row, rows_in
 from inspector.trace.kernel import kernel_findings
 from inspector.trace.packet.deeds import wire_findings
 from inspector.trace.packet.left_out import left_out_findings
@@ -32,7 +32,7 @@ def findings(trace: Trace, rows: Int64s | None = None, spread: Spread = map) -> 
 
 
 def findings_of(
-    trace: Trace, chosen: frozenset[int] | None = None, spread: Spread = map
+    trace: Trace, chosen: frozenset[Row] | None = None, spread: Spread = map
 ) -> Iterator[Finding]:
     """The findings of all conversations in that order; with `chosen` those that touch one of these rows."""
     streams = np.array(streams_of(trace, None if chosen is None else np.array(sorted(chosen), "i8")), "i8")

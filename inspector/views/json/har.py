@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from inspector.model.packets import Row, rows_in
 from inspector.protocols import by_name
-from inspector.protocols.api import MessageIndex
+from inspector.protocols.api import MessageIndex, message_at
 from inspector.protocols.http.message import decode_content
 from inspector.protocols.http.text import head_text
 from inspector.views.json.messages import streams_of
@@ -60,7 +60,7 @@ class _Sent(NamedTuple):
         return next((value for key, value in self.headers if key.lower() == name), "")
 
 
-def _of_stream(trace: Trace, stream: int, chosen: frozenset[int] | None) -> Iterator[Object]:
+def _of_stream(trace: Trace, stream: int, chosen: frozenset[Row] | None) -> Iterator[Object]:
     layers = trace.application(stream).layers
     websocket = by_name("websocket")
     frames: Any = next((layer.decoder for layer in layers if layer.protocol is websocket), None)
@@ -99,7 +99,7 @@ def _sent(decoder: HttpDecoder, message: HttpMessage, scheme: str) -> _Sent:
 
 
 def _of_http2(decoder: Http2Decoder, scheme: str) -> Iterator[tuple[int, _Sent, _Sent | None]]:
-    for number in map(MessageIndex, range(decoder.count)):
+    for number in map(message_at, range(decoder.count)):
         asked = _sent2(decoder, number, scheme)
         if asked is None or not asked.method:
             continue

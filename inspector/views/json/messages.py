@@ -14,7 +14,7 @@ from heapq import heappop, heappush, merge
 from typing import TYPE_CHECKING, Any, NamedTuple, NewType
 
 from inspector.model.numbers import TCP, UDP
-from inspector.model.packets import PacketNumber, Row, first_rows, packet_number, rows_in
+from inspector.model.packets import PacketNumber, Row, first_rows, packet_number, row_at, rows_in
 from inspector.protocols.api import Field, Protocol, Record
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.packets import packet_records
@@ -28,10 +28,15 @@ Object = dict[str, Any]
 ObjectNumber = NewType("ObjectNumber", int)     # of an object in the list of all of its kind, from 1
 
 
+def object_number(count: int) -> ObjectNumber:
+    """The number of the object that is the `count`-th."""
+    return ObjectNumber(count)
+
+
 class Entry(NamedTuple):
     """A record to be printed. `key`: the row by which records of different conversations are ordered."""
 
-    key: int
+    key: Row
     stream: int
     place: int                  # of its layer in the connection
     position: int
@@ -79,7 +84,7 @@ def _carried(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[
 def _entries(trace: Trace, protocol: Protocol, streams: Iterable[int]) -> Iterator[Entry]:
     """The records of all conversations in order; none is decoded before its first packet's turn comes."""
     first = trace.index.streams[TCP].first_row
-    later = sorted(((int(first[stream]), stream) for stream in streams), reverse=True)
+    later = sorted(((row_at(first, stream), stream) for stream in streams), reverse=True)
     waiting: _Waiting = []
     while waiting or later:
         while later and (not waiting or later[-1][0] <= waiting[0][1].key):
@@ -90,7 +95,7 @@ def _entries(trace: Trace, protocol: Protocol, streams: Iterable[int]) -> Iterat
             _advance(waiting, rest)
 
 
-_Waiting = list[tuple[tuple[int, int, int], Entry, Iterator[Entry]]]
+_Waiting = list[tuple[tuple[Row, int, int], Entry, Iterator[Entry]]]
 
 
 def _advance(waiting: _Waiting, rest: Iterator[Entry]) -> None:
@@ -113,7 +118,7 @@ def decoded_records(trace: Trace, protocol: Protocol, stream: int) -> Iterator[E
 
 
 def _of_layers(trace: Trace, protocol: Protocol, stream: int, layers: Sequence[Layer]) -> Iterator[Entry]:
-    key = int(trace.index.streams[TCP].first_row[stream])
+    key = row_at(trace.index.streams[TCP].first_row, stream)
     for place, layer in enumerate(layers):
         name, decoder, _ = layer
         if name is not protocol:
@@ -126,7 +131,7 @@ def _of_layers(trace: Trace, protocol: Protocol, stream: int, layers: Sequence[L
             yield Entry(key, stream, place, position, layer, record, rows)
 
 
-def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None,
+def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[Row] | None,
             streams: Iterable[int]) -> Iterator[Object]:
     """Objects that name each other: by their frames, as Wireshark does, and by their numbers (from 1) in the
     list of all in these conversations. An object waits for its answer, and those behind it wait with it.
@@ -138,7 +143,7 @@ def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None,
         mine.append(number)
         partner = entry.layer.decoder.partner(entry.position)
         partner = entry.position if partner is None else partner
-        held.append(_Held(entry, ObjectNumber(number), partner, mine, _object(trace, entry, chosen)))
+        held.append(_Held(entry, object_number(number), partner, mine, _object(trace, entry, chosen)))
         while held and held[0].partner < len(held[0].numbers):
             yield from _named(trace, held.popleft())
     for one in held:
@@ -162,7 +167,7 @@ def _named(trace: Trace, held: _Held) -> Iterator[Object]:
         return
     found["number"] = number
     if partner != entry.position and partner < len(numbers):
-        found |= pair_of(trace, entry, partner, ObjectNumber(numbers[partner]))
+        found |= pair_of(trace, entry, partner, object_number(numbers[partner]))
     yield found
 
 
@@ -184,7 +189,7 @@ def pair_of(trace: Trace, entry: Entry, partner: int, number: ObjectNumber) -> O
     return found
 
 
-def _object(trace: Trace, entry: Entry, chosen: frozenset[int] | None) -> Object | None:
+def _object(trace: Trace, entry: Entry, chosen: frozenset[Row] | None) -> Object | None:
     """The object of a record; None where none of its packets is among those that were chosen."""
     return object_of(trace, entry) if touches(entry.rows, chosen) else None
 
@@ -259,7 +264,7 @@ def streams_of(trace: Trace, rows: Int64s | None) -> list[int]:
     return sorted({int(stream) for stream in index.stream[tcp].tolist() if stream >= 0})
 
 
-def touches(carried: Iterable[int], chosen: frozenset[int] | None) -> bool:
+def touches(carried: Iterable[Row], chosen: frozenset[Row] | None) -> bool:
     """Whether one of the rows is among those that were chosen (None: all are)."""
     return chosen is None or any(row in chosen for row in carried)
 

@@ -23,6 +23,7 @@ from inspector.views.json.messages import (
     ObjectNumber,
     decoded_records,
     fields_of,
+    object_number,
     object_of,
     pair_of,
     streams_of,
@@ -320,8 +321,8 @@ class _Waiting:
             if not chosen:
                 continue
             if text.__class__ is not str:
-                lines.append(self._by_itself(text, ObjectNumber(number),
-                                             ObjectNumber(other) if has_one and other else None))
+                lines.append(self._by_itself(text, object_number(number),
+                                             object_number(other) if has_one and other else None))
                 continue
             way = "response" if other > number else "request"
             pair = f'"number": {number}'

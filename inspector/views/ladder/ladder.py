@@ -22,7 +22,7 @@ import numpy as np
 
 from inspector.model.endpoint import split_endpoint
 from inspector.model.numbers import TCP, UDP
-from inspector.model.packets import BEFORE, Instant, Row, packet_number, row_at
+from inspector.model.packets import BEFORE, Instant, Row, packet_number, row_after, row_at
 from inspector.model.units import duration
 from inspector.trace.packet.facts import DEEP, facts
 from inspector.views.ladder.arrow import arrow
@@ -180,13 +180,13 @@ class Ladder:
         """
         place, here = self._layout.place(line), self._instant(line)
         times = np.maximum.accumulate(self.trace.index.time_ns[:])
-        row = max(here.row, int(times.searchsorted(here.time_ns)) - 1)
+        row = max(here.row, row_after(int(times.searchsorted(here.time_ns)) - 1))
         side = place.left if self._call_key(place.left) == call else place.right
         stamp = here.time_ns
         if side is not None and self.moments[side].part != "entry":
             made = self.trace.calls[self.moments[side].call]
             stamp = max(stamp, made.end_ns or 0)
-        return Instant(Row(row), stamp)
+        return Instant(row, stamp)
 
     def target(self, index: int, cell: int | None = None, width: int = 0) -> Target:
         """What line `index` shows: its packet, else its call; with `cell` and `width`, what stands there."""

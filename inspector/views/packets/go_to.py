@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from inspector.model.language import sentence, tr
-from inspector.model.packets import PacketNumber, Row, row_of
+from inspector.model.packets import Row, row_after, row_of
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def find_row(trace: Trace, text: str) -> Row:
             raise GoToError(tr("There is no packet {number}; the last one is {last}{there}.",
                                number=text[:20],
                                last=count, there=_last_there(trace)))
-        return row_of(PacketNumber(int(text)))
+        return row_of(int(text))
     if match := _WIRESHARK.fullmatch(text):
         return _row_in_wireshark(trace, int(match[1]))
     stamps = trace.index.time_ns[:count]
@@ -44,7 +44,7 @@ def find_row(trace: Trace, text: str) -> Row:
     else:
         raise GoToError(tr("{text} is neither a number nor a time; try 12, w12 (as Wireshark counts), 1.5s "
                            "or 14:03:05.", text=escaped(text, 20) or sentence("Nothing")))
-    return Row(min(int(stamps.searchsorted(wanted)), int(count) - 1))
+    return row_after(min(int(stamps.searchsorted(wanted)), count - 1))
 
 
 def _row_in_wireshark(trace: Trace, number: int) -> Row:
@@ -52,7 +52,7 @@ def _row_in_wireshark(trace: Trace, number: int) -> Row:
     numbers = trace.index.wireshark_numbers(slice(None))
     place = int(numbers.searchsorted(number))
     if place < len(numbers) and int(numbers[place]) == number:
-        return Row(place)
+        return row_after(place)
     if not 1 <= number < int(numbers[-1]):
         raise GoToError(tr("Wireshark has no packet {number} of this file; the last one is its {last}.",
                            number=number, last=numbers[-1]))
@@ -62,6 +62,6 @@ def _row_in_wireshark(trace: Trace, number: int) -> Row:
 
 def _last_there(trace: Trace) -> str:
     """The last packet's number in Wireshark, where it is another one."""
-    last = Row(trace.index.count - 1)
+    last = row_after(trace.index.count - 1)
     number = trace.index.wireshark_number(last)
     return sentence(", in Wireshark {number}", number=number) if number != last + 1 else ""

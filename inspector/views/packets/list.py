@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from inspector.model.endpoint import join_endpoint
 from inspector.model.language import marked, tr, translated
 from inspector.model.numbers import FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
-from inspector.model.packets import PacketNumber, Row, packet_number, row_at
+from inspector.model.packets import PacketNumber, Row, packet_number, row_after, row_at
 from inspector.protocols import by_name
 from inspector.trace.packet.facts import ALL, DEEP, Facts, facts
 from inspector.trace.packet.header_bytes import hardware_ends
@@ -193,7 +193,7 @@ class PacketList:
 
     def target(self, index: int) -> Row:
         """The row of the packet on line `index`."""
-        return Row(index) if self.rows is None else row_at(self.rows, index)
+        return row_after(index) if self.rows is None else row_at(self.rows, index)
 
     def index_of(self, row: Row) -> int | None:
         """The line that shows packet `row`, or None when it is filtered away."""

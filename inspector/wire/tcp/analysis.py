@@ -67,7 +67,7 @@ class TcpAnalysis:
         self.initial_rtt_ns: int | None = None
         self._syn_time: int | None = None
         # Bases that were given up, and the row from which on: (rows, bases) for both directions.
-        self._old_bases: tuple[tuple[list[int], list[int]], ...] = (([], []), ([], []))
+        self._old_bases: tuple[tuple[list[Row], list[int]], ...] = (([], []), ([], []))
 
     def meets_itself(self) -> None:
         """The one socket of this connection is both its ends (a simultaneous open with itself)."""

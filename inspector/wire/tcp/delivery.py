@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from inspector.model.packets import Row
 from inspector.wire.arrays import Int64s
 from inspector.wire.tcp.stream import ByteStream
 
@@ -47,7 +48,7 @@ class Pump:
         self.streams = streams
         self._acknowledged = acknowledged
         self.position = [stream.start for stream in streams]
-        self.before: list[int | None] = [None, None]   # rows from which on a direction is not read now
+        self.before: list[Row | None] = [None, None]   # rows from which on a direction is not read now
         self._ahead: list[tuple[int, bytes]] = [(0, b""), (0, b"")]
 
     def available(self, direction: int) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from inspector.model.language import Sentence, sentence
 from inspector.model.numbers import ACK, FIN, RST, SYN
+from inspector.model.packets import Row
 from inspector.model.units import amount, duration
 from inspector.wire.arrays import Bools, Int64s
 from inspector.wire.findings import MOST_ROWS, Finding
@@ -59,7 +60,7 @@ class TcpFacts(NamedTuple):
     refused: bool
     client: int | None
     conflicts: tuple[tuple[Conflict, ...], tuple[Conflict, ...]]     # of the bytes that each end sent
-    errors: tuple[tuple[int, str], ...] = ()      # ICMP errors that quote it: row, in words
+    errors: tuple[tuple[Row, str], ...] = ()      # ICMP errors that quote it: row, in words
     accepts: bool = False                         # the peer, silent here, answered another SYN
     end_ns: int = 0                               # up to when the capture went on
     arrivals: Int64s | None = None                # when each arrived, -1: not; None: each when it was sent

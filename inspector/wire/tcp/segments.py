@@ -9,11 +9,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, MutableSequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from inspector.model.packets import Row
+from inspector.model.packets import BEFORE, Row, row_column, rows_in
 from inspector.wire.arrays import Array, Int64s
 
 FEW = 16                # segments up to which columns cost more than they save
@@ -61,7 +61,7 @@ class Segments:
 
     def __init__(self) -> None:
         # Segments in order of arrival …
-        self._row = cast("MutableSequence[Row]", array("I"))
+        self._row = row_column()
         self._start = array("q")
         self._size = array("I")       # captured payload
         self._place = array("I")      # position of the payload in its frame
@@ -163,7 +163,7 @@ class Segments:
                 last = max(first, bisect_left(self._start, end, first, last + 1) - 1)
             newest = max(newest, last)
             at += 1
-        return self._row[newest] if newest >= 0 else Row(-1)
+        return self._row[newest] if newest >= 0 else BEFORE
 
     def columns(self, start: int, end: int) -> Pieces:
         """The pieces of `start .. end` as columns, for streams of many segments."""
@@ -195,7 +195,7 @@ class Segments:
             return []
         at = np.searchsorted(pieces.offset, offsets, "right") - 1
         there = (at >= 0) & (offsets < pieces.offset[at] + pieces.length[at])
-        return cast("list[Row]", np.unique(pieces.row[at[there]]).tolist())
+        return rows_in(np.unique(pieces.row[at[there]]))
 
     def last_rows(self, starts: Int64s, stops: Int64s) -> Int64s:
         """The latest of the packets that brought bytes of each range; -1 where there is none."""

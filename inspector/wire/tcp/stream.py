@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from inspector.model.packets import Row
+from inspector.model.packets import BEFORE, Row
 from inspector.wire.arrays import Array, Int64s, UInt32s
 from inspector.wire.tcp.segments import FEW, Overlap, Piece, Pieces, Segments, extend_column
 
@@ -314,7 +314,7 @@ class ByteStream(Segments):
         place = self._place[index] + overlap.start - self._start[index]
         again = self._fetch(overlap.row, place, overlap.end - overlap.start)
         different: list[int] = []
-        first_row = Row(-1)
+        first_row = BEFORE
         for piece in self.pieces(overlap.start, overlap.end):
             self._compared += 1
             at = piece.offset - overlap.start

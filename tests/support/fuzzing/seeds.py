@@ -24,6 +24,7 @@ from inspector.model import commands
 from inspector.model.messages import Message
 from inspector.model.packets import Row, first_rows, rows_in
 from inspector.model.spec import SessionSpec
+from inspector.model.wiring import wire_number
 from inspector.trace.application.packets import packet_payloads
 from inspector.trace.trace import Trace, TraceError
 from inspector.wire import journal
@@ -187,7 +188,7 @@ def lines() -> Iterator[bytes]:
     yield commands.to_line(commands.Start(SessionSpec(kind="websocket", messages=("hello", "ping:x"))))
     yield commands.to_line(commands.Send(Message(b"\xff\0", "binary", 3), "client"))
     yield commands.to_line(commands.Close("server", 1001, "away"))
-    yield commands.to_line(commands.Wire("delay", 7))
+    yield commands.to_line(commands.Wire("delay", wire_number(7)))
     yield commands.to_line(commands.Execute(("true", "x")))
     yield relay_commands.to_line(relay_commands.Publish(80, 8080))
     yield relay_commands.to_line(relay_commands.Resolve("10.0.0.1", "::1", 53))

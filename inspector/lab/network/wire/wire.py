@@ -15,7 +15,7 @@ import socket
 import time
 import zlib
 from dataclasses import dataclass
-from typing import Literal, Protocol, Unpack
+from typing import Protocol, Unpack
 
 from inspector.capture.bpf import ACCEPT_ALL
 from inspector.capture.packet_socket import bind, open_packet_socket
@@ -23,18 +23,27 @@ from inspector.lab.network.wire.frame import kinds_of
 from inspector.model.commands import WireAct
 from inspector.model.language import marked
 from inspector.model.records import EventFields
-from inspector.model.wiring import LATER, NONE_HELD, SENDERS, Sender, What, Wiring, rule_of
+from inspector.model.wiring import (
+    LATER,
+    LONGEST_WAITING,
+    NONE_HELD,
+    SENDERS,
+    FateBy,
+    FateWord,
+    Sender,
+    What,
+    WireNumber,
+    Wiring,
+    rule_of,
+    wire_number,
+)
 
-Fate = Literal[
-    "held", "passed", "dropped", "doubled", "put off", "delayed", "swapped", "overtaken", "lost",
-    "overflowed", "unsent", "under way", "arrived",
-]
 _SO_RCVBUFFORCE = 33
 _LARGEST, _BUFFER = 1 << 17, 1 << 24
 _MOST_AT_ONCE = 64                 # packets of one cable in a turn
 _MOST_HELD = 1000
 _QUEUE = 1 << 16                   # bytes that wait for a slow wire; what comes then is lost
-_DONE: dict[WireAct, tuple[Fate, str]] = {
+_DONE: dict[WireAct, tuple[FateWord, str]] = {
     "pass": ("passed", "let pass"), "drop": ("dropped", "dropped"), "double": ("doubled", "doubled"),
     "delay": ("put off", f"put off for {LATER:g} s"), "swap": ("swapped", "put behind the next one"),
 }  # fmt: skip
@@ -50,7 +59,7 @@ class Report(Protocol):
 class Packet:
     """A frame that came from one end; `number`: from 1, in the order in which they came."""
 
-    number: int
+    number: WireNumber
     sender: Sender
     frame: bytes
 
@@ -74,7 +83,7 @@ class Wire:
         self._met = [False] * len(self._rules)
         self._held: list[Packet] = []
         self._behind: list[Packet] = []        # swapped: they go after the next one of their sender
-        self._due: list[tuple[float, int, Packet, Fate | None]] = []   # when, which, what, its fate then
+        self._due: list[tuple[float, int, Packet, FateWord | None]] = []   # when, which, what, its fate then
         self._later_count = 0
         self._busy: dict[Sender, float] = dict.fromkeys(SENDERS, 0.0)
 
@@ -93,9 +102,10 @@ class Wire:
             kinds = kinds_of(frame)
             if kinds is not None:
                 self._seen += 1
-                self._decide(Packet(self._seen, sender, frame), self._act_of_rules(sender, kinds))
+                packet = Packet(wire_number(self._seen), sender, frame)
+                self._decide(packet, self._act_of_rules(sender, kinds))
 
-    def obey(self, act: WireAct, packet: int) -> None:
+    def obey(self, act: WireAct, packet: WireNumber) -> None:
         """Do what a person asks; a sentence in the trace where it cannot be done."""
         if act == "hold":
             self.holds = True
@@ -108,9 +118,10 @@ class Wire:
                 self._do("pass", each, "you")
             self._release_swapped()
         else:
-            chosen = next((each for each in self._held if packet in (0, each.number)), None)
+            chosen = next((each for each in self._held if packet in (LONGEST_WAITING, each.number)), None)
             if chosen is None:
-                self._report(marked("The wire holds no such packet.") if packet else NONE_HELD, fate="none")
+                self._report(NONE_HELD if packet == LONGEST_WAITING else
+                             marked("The wire holds no such packet."), fate="none")
                 return
             self._held.remove(chosen)
             self._do(act, chosen, "you")
@@ -165,7 +176,7 @@ class Wire:
         else:
             self._pass(packet, plainly=True)
 
-    def _do(self, act: WireAct, packet: Packet, by: str) -> None:
+    def _do(self, act: WireAct, packet: Packet, by: FateBy) -> None:
         if act == "swap" and any(each.sender == packet.sender for each in self._behind):
             self._pass(packet)                 # it is the next one, which an earlier one waits for
             return
@@ -216,7 +227,7 @@ class Wire:
         self._report_fate("overtaken", "overtaken", packet, "")
         self._pass(packet)
 
-    def _later(self, moment: float, packet: Packet, fate: Fate | None = None) -> None:
+    def _later(self, moment: float, packet: Packet, fate: FateWord | None = None) -> None:
         self._later_count += 1
         heapq.heappush(self._due, (moment, self._later_count, packet, fate))
 
@@ -227,16 +238,18 @@ class Wire:
         except OSError as error:
             self._report_fate("unsent", f"lost: {error.strerror}", packet, "kernel")
 
-    def _report_fate(self, fate: Fate, word: str, packet: Packet, by: str) -> None:
+    def _report_fate(self, fate: FateWord, word: str, packet: Packet, by: FateBy) -> None:
         whose = f"A packet of the {packet.sender}"
-        words = {"held": "waits on the wire", "under way": "is on its way", "arrived": "arrived"}
-        text = f"{whose} {words[fate]}." if fate in words else f"{whose} was {word}{_BY.get(by, '')}."
+        text = f"{whose} {_WORDS[fate]}." if fate in _WORDS else f"{whose} was {word}{_BY.get(by, '')}."
         sum_of_bytes = f"{zlib.crc32(packet.frame):08x}"
         number = str(packet.number)
         self._report(text, packet=number, sum=sum_of_bytes, fate=fate, by=by, sender=packet.sender)
 
 
-_BY = {"you": " by you", "rule": " by a rule"}
+_WORDS: dict[FateWord, str] = {
+    "held": "waits on the wire", "under way": "is on its way", "arrived": "arrived",
+}  # fmt: skip
+_BY: dict[FateBy, str] = {"you": " by you", "rule": " by a rule"}
 
 
 def _cable(end: Sender) -> socket.socket:

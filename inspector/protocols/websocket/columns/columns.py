@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from inspector.model.packets import Row
-from inspector.protocols.api import MessageIndex, MessageNumber, message_number
+from inspector.model.packets import BEFORE, Row
+from inspector.protocols.api import MessageIndex, MessageNumber, message_at, message_number
 from inspector.protocols.websocket.frame import (
     Frame,
     FrameIndex,
@@ -24,6 +24,7 @@ from inspector.protocols.websocket.frame import (
     frame_number,
     frame_numbers,
     is_control,
+    nth_frame,
     opcode_name,
 )
 from inspector.protocols.websocket.session.session import FrameRules, Part
@@ -68,7 +69,7 @@ class WebSocketFrameRecord(NamedTuple):
     @property
     def row(self) -> Row:
         """The packet row that completed the frame."""
-        return max(self.rows, default=Row(-1))
+        return max(self.rows, default=BEFORE)
 
     @property
     def name(self) -> str:
@@ -220,7 +221,7 @@ class FrameTable(_Records[WebSocketFrameRecord]):
             first >> 4 & 7, first & 15, masked, self._key[index].to_bytes(4, "big") if masked else b"",
             length, form, header,
             message_number(self._message[index]), bool(self._compressed[index]),
-            self._ids.get(FrameIndex(index), ()), self._rows,
+            self._ids.get(nth_frame(index), ()), self._rows,
         )
 
     def message_of(self, number: FrameNumber) -> MessageNumber:
@@ -261,7 +262,7 @@ class MessageTable(_Records[WebSocketMessage]):
         self._count, self._opcode, self._flags = array("I"), array("B"), array("B")
         self._size, self._wire = array("Q"), array("Q")
         # Per direction the message asked for last whose frames have others between them, and those frames.
-        self._scattered: dict[int, tuple[int, list[FrameNumber]]] = {}
+        self._scattered: dict[int, tuple[MessageIndex, list[FrameNumber]]] = {}
 
     def append(self, direction: int, frame: Frame, part: Part) -> None:
         """Take in what the frame that was just appended to the frame table adds."""
@@ -299,7 +300,7 @@ class MessageTable(_Records[WebSocketMessage]):
         if last - first + 1 == count:
             return frame_numbers(first, last + 1)
         direction = self._frames.end_of(frame_number(first))[0]
-        known, numbers = self._scattered.get(direction, (-1, []))
+        known, numbers = self._scattered.get(direction, (None, []))
         if known != index:
             numbers = []
         if len(numbers) != count:              # it has grown since, or was not asked for before
@@ -311,7 +312,7 @@ class MessageTable(_Records[WebSocketMessage]):
         return numbers
 
     def _record(self, index: int) -> WebSocketMessage:
-        numbers = self.frames_of(MessageIndex(index))
+        numbers = self.frames_of(message_at(index))
         flags, first = self._flags[index], self._frames[frame_index(numbers[0])]
         if numbers[-1] - numbers[0] + 1 == len(numbers):
             _, stop = self._frames.end_of(numbers[-1])

@@ -6,12 +6,11 @@ session's context was set aside, or onwards from the one read last, so reading a
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
 
-from inspector.protocols.api import MessageNumber, message_index
+from inspector.protocols.api import MessageNumber, message_index, number_column
 from inspector.protocols.websocket.columns.columns import FrameTable, MessageTable, PayloadPlace
-from inspector.protocols.websocket.frame import FrameNumber, unmask
+from inspector.protocols.websocket.frame import NO_FRAME, FrameNumber, frame_number, unmask
 from inspector.protocols.websocket.session.deflate import Inflater
 from inspector.wire.tcp.stream import ByteStream
 
@@ -26,12 +25,12 @@ class Payloads:
         self, streams: tuple[ByteStream, ByteStream], frames: FrameTable, messages: MessageTable
     ) -> None:
         self._streams, self._frames, self._messages = streams, frames, messages
-        self._compressed = (array("I"), array("I"))      # per direction: numbers of compressed messages
+        self._compressed = number_column(), number_column()        # per direction: of compressed messages
         self._saved: tuple[list[tuple[int, Inflater]], ...] = ([], [])   # context before compressed message i
         self._since = [SPACING, SPACING]
         self._cursor: list[tuple[int, Inflater] | None] = [None, None]
-        self._latest = 0, 0, b""
-        self._last: list[tuple[int, int, tuple[bytes, ...]]] = [(0, 0, ()), (0, 0, ())]
+        self._latest = frame_number(NO_FRAME), 0, b""
+        self._last: list[tuple[MessageNumber | None, int, tuple[bytes, ...]]] = [(None, 0, ()), (None, 0, ())]
 
     def note(self, direction: int, message: MessageNumber, inflater: Inflater) -> None:
         """A compressed message begins; `inflater` is the context before it."""
@@ -94,7 +93,7 @@ class Payloads:
         position, inflater = self._context(direction, target)
         parts: tuple[bytes, ...] = ()
         for at in range(position, target + 1):
-            parts = self._inflate(MessageNumber(numbers[at]), inflater)
+            parts = self._inflate(numbers[at], inflater)
         self._last[direction] = message, count, parts
         # An unfinished message leaves the context in its middle: what follows starts from one set aside.
         whole = self._messages.complete(message_index(message))

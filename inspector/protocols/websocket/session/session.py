@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from inspector.model.language import marked, sentence
 from inspector.model.units import amount
-from inspector.protocols.api import MessageIndex
+from inspector.protocols.api import MessageIndex, message_at
 from inspector.protocols.websocket import frame as ws
 from inspector.protocols.websocket.findings import finding
-from inspector.protocols.websocket.frame import Frame, FrameIndex, opcode_name
+from inspector.protocols.websocket.frame import NO_FRAME, Frame, FrameIndex, nth_frame, opcode_name
 from inspector.protocols.websocket.rules import (
     CONTROL_LIMIT,
     Role,
@@ -43,7 +43,7 @@ Read = Callable[[int, int, int], bytes]
 """(direction, start, stop) -> bytes of the stream, for payloads that were not kept."""
 
 WINDOW = 1 << 20
-_NO_FRAME = FrameIndex(-1)       # what no frame is to blame for
+
 
 
 class Part(NamedTuple):
@@ -183,7 +183,7 @@ class WebSocketSession:
     def under_way(self, direction: int) -> MessageIndex | None:
         """The direction's fragmented message that has begun and not ended; None: none has."""
         index = self._sides[direction].message
-        return MessageIndex(index) if index >= 0 else None
+        return message_at(index) if index >= 0 else None
 
     @property
     def settled(self) -> bool:
@@ -254,7 +254,7 @@ class WebSocketSession:
     @property
     def next(self) -> FrameIndex:
         """The frame that is judged now, or will be."""
-        return FrameIndex(self.count)
+        return nth_frame(self.count)
 
     def _next_message(self) -> int:
         self.messages += 1
@@ -384,13 +384,13 @@ class WebSocketSession:
             self._cut_off(side, partial[side.role.direction])
             if closing:
                 what = sentence("The {name} did not answer the Close.", name=sentence(side.name))
-                self._report(side, "websocket.unanswered-close", what, 0, 0, frame=_NO_FRAME)
+                self._report(side, "websocket.unanswered-close", what, 0, 0, frame=NO_FRAME)
         if not closing:
             how = marked("reset") if reset else marked("closed")
             what = sentence(
                 "The {name} {how} the connection without a Close frame.", name=self._sides[first].name,
                 how=how)
-            self._report(self._sides[first], "websocket.missing-close", what, 0, 0, frame=_NO_FRAME)
+            self._report(self._sides[first], "websocket.missing-close", what, 0, 0, frame=NO_FRAME)
         for side in self._sides:
             self._unanswered(side, self._sides[1 - side.role.direction])
 
@@ -400,10 +400,10 @@ class WebSocketSession:
                 "The connection ended inside a {opcode_name} frame of {size}.",
                 opcode_name=opcode_name(frame.opcode), size=amount(frame.payload_length, "byte"))
             self._report(side, "websocket.unfinished-frame", what, frame.start, frame.payload_start,
-                         frame=_NO_FRAME)
+                         frame=NO_FRAME)
         elif side.message >= 0:
             what, at = sentence("The connection ended inside a fragmented message."), side.message_start
-            self._report(side, "websocket.unfinished-message", what, at, at + 1, (0, 1), frame=_NO_FRAME)
+            self._report(side, "websocket.unfinished-message", what, at, at + 1, (0, 1), frame=NO_FRAME)
 
     def _unanswered(self, side: Side, other: Side) -> None:
         for ping in side.pings:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from inspector.model.language import tr
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import amount
-from inspector.protocols.api import MessageIndex
+from inspector.protocols.api import message_at
 from inspector.trace.flows.missing import Missing, acknowledged, missing_from
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.conversation.stream.decoded import (
@@ -407,7 +407,7 @@ class FollowStream:
             return self._laid[1]
         if cut.unit >= 0:
             application = self.trace.application(self.stream)
-            lines = unit_lines(application, cut.unit // _LAYER, MessageIndex(cut.unit % _LAYER), self.wrap)
+            lines = unit_lines(application, cut.unit // _LAYER, message_at(cut.unit % _LAYER), self.wrap)
         else:
             data = self._read(cut.direction, cut.start, cut.stop)
             lines = pretty_json(data) or self._byte_lines(data)

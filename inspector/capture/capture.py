@@ -18,7 +18,7 @@ from inspector.capture.packet_socket import ANY, Counts, open_everywhere, open_p
 from inspector.capture.receive import Receiver
 from inspector.capture.ring import BLOCKS, Ring
 from inspector.capture.writer import TraceWriter
-from inspector.model.memory import NO_MEMORY_TO_CAPTURE, is_lack_of_memory
+from inspector.model.memory import NO_MEMORY_TO_CAPTURE, is_lack_of_memory, memory_remedy
 from inspector.wire.journal import Record
 
 if TYPE_CHECKING:
@@ -46,10 +46,14 @@ def open_source(
 
 
 class Capture:
-    """One capture into the file `descriptor`; `woken` is called after each write, `failed` when it broke."""
+    """One capture into the file `descriptor`; `woken` is called after each write, `failed` when it broke.
+
+    `failed` hears the sentence, and the command that mends it ("": none is known).
+    """
 
     def __init__(
-        self, descriptor: int, *, description: str, woken: Callable[[], None], failed: Callable[[str], None],
+        self, descriptor: int, *, description: str, woken: Callable[[], None],
+        failed: Callable[[str, str], None],
         program: Program = ACCEPT_ALL, filter: str = "", snaplen: int = 0, max_size: int = 0, most: int = 0,
         source: Source | None = None, blocks: int = BLOCKS, interface: str = "lo", waits: float = 0.0,
     ) -> None:
@@ -114,8 +118,8 @@ class Capture:
 
     def _broke(self, error: Exception) -> None:
         if isinstance(error, OSError):
-            self._failed(f"The trace could not be written: {error.strerror or error}.")
+            self._failed(f"The trace could not be written: {error.strerror or error}.", "")
         elif is_lack_of_memory(error):
-            self._failed(NO_MEMORY_TO_CAPTURE)
+            self._failed(NO_MEMORY_TO_CAPTURE, memory_remedy())
         else:
-            self._failed(f"The capture broke: {error!r}.")
+            self._failed(f"The capture broke: {error!r}.", "")

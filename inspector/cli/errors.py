@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from inspector.cli.output import OutputError, give_up_output, notice
-from inspector.model.memory import NO_MEMORY, NO_MEMORY_TO_CAPTURE, is_lack_of_memory, memory_remedy
+from inspector.model.memory import NO_MEMORY, is_lack_of_memory, memory_remedy
 
 DONE, NO, USAGE, MISSING, UNREADABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
 
@@ -96,14 +96,13 @@ def end_at_once() -> None:
 
 def _reported(error: CommandError) -> int:
     notice(str(error), *error.place.splitlines())
-    if error.remedy:
-        notice(f"This mends it: {error.remedy}")
+    notice_remedy(error.remedy or "")
     return error.status
 
 
-def notice_remedy(broken: str) -> None:
-    """Say what mends a capture that broke, where that is known."""
-    if broken == NO_MEMORY_TO_CAPTURE and (remedy := memory_remedy()):
+def notice_remedy(remedy: str) -> None:
+    """Say what mends it, where that is known."""
+    if remedy:
         notice(f"This mends it: {remedy}")
 
 

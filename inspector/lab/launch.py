@@ -26,7 +26,7 @@ from inspector.lab.programs import own
 from inspector.lab.programs.tracer import strace
 from inspector.lab.summary import Refusal, Summary, from_line
 from inspector.model.commands import Command, to_line
-from inspector.model.memory import NO_MEMORY_TO_CAPTURE, is_of_lacking_memory, memory_remedy
+from inspector.model.memory import is_of_lacking_memory, memory_remedy
 from inspector.model.wiring import Wiring
 from inspector.wire.text import escaped
 
@@ -132,7 +132,7 @@ class Agent:
         if isinstance(last, Refusal):
             return LabError(last.sentence, last.remedy)
         if last is not None and last.broken:
-            return LabError(last.broken, memory_remedy() if last.broken == NO_MEMORY_TO_CAPTURE else "")
+            return LabError(last.broken, last.remedy)
         how = f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
         lines = self._lines() if last is None else []
         words = f": {escaped(lines[-1].strip(), 300)}" if lines else "."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from inspector.model.spec import SessionSpec
-from inspector.model.wiring import Wiring
+from inspector.model.wiring import Wiring, rule_of
 
 Mode = Literal["auto", "lab", "host"]
 
@@ -37,18 +38,6 @@ class Outside:
     def relayed(self) -> bool:
         """Whether a relay is needed."""
         return bool(self.publish or self.reach or self.via or self.names)
-
-    @classmethod
-    def of(cls, data: dict[str, Any]) -> Outside:
-        """Out of its own JSON."""
-        publish = data["publish"]
-        return cls(
-            "all" if publish == "all" else tuple((int(a), int(b)) for a, b in publish),
-            tuple((str(host), int(port)) for host, port in data["reach"]),
-            tuple((int(a), int(b)) for a, b in data["via"]),
-            tuple((str(address), str(host), int(port)) for address, host, port in data["names"]),
-            bool(data["net"]),
-        )
 
 
 NOTHING = Outside()
@@ -138,15 +127,52 @@ class AgentOptions:
 
     @classmethod
     def from_json(cls, text: str) -> AgentOptions:
-        """Read what `to_json` wrote."""
-        data = json.loads(text)
-        data["ports"] = tuple(data["ports"])
-        data["limits"] = Limits(**data["limits"])
-        data["outside"] = Outside.of(data["outside"])
-        if data["wiring"] is not None:
-            data["wiring"] = Wiring(**data["wiring"] | {"rules": tuple(data["wiring"]["rules"])})
-        if data["process"] is not None:
-            data["process"] = Process(**data["process"])
-        data["command"] = tuple(data["command"])
-        data["terminal"] = tuple(data["terminal"]) if data["terminal"] else None
-        return cls(**data)
+        """Read what `to_json` wrote, all or some of it. OptionsError for anything else."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            raise OptionsError("The agent's options are one JSON object.") from None
+        read: AgentOptions = _read(cls, data, "The agent's options")
+        for rule in read.wiring.rules if read.wiring is not None else ():
+            try:
+                rule_of(rule)
+            except ValueError as error:
+                raise OptionsError(str(error)) from None
+        return read
+
+
+class OptionsError(ValueError):
+    """A text that is no options of an agent; one sentence."""
+
+
+def _read(kind: Any, value: object, what: str) -> Any:
+    """A value of this type out of JSON, in which a tuple is a list and a dataclass is an object."""
+    origin, inside = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        for each in inside:
+            try:
+                return _read(each, value, what)
+            except OptionsError as error:
+                if is_dataclass(each) and isinstance(value, dict):
+                    raise error                    # it is the one that is meant
+    elif origin is Literal:
+        if value in inside:
+            return value
+    elif origin is tuple and isinstance(value, list):
+        of_each = inside[:1] * len(value) if inside[-1:] == (Ellipsis,) else inside
+        if len(of_each) == len(value):
+            return tuple(_read(one, each, what) for one, each in zip(of_each, value, strict=True))
+    elif is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
+        return _read_fields(kind, value, what)
+    elif type(value) is kind or (kind is float and type(value) is int):
+        return value
+    raise OptionsError(f"{what} cannot be {value!r:.60}.")
+
+
+def _read_fields(kind: type, data: dict[str, object], what: str) -> Any:
+    types = get_type_hints(kind)
+    unknown = sorted(data.keys() - types.keys())
+    if unknown:
+        raise OptionsError(f"{what} have no {unknown[0]!r:.40}.")
+    return kind(**{name: _read(types[name], value, f"The agent's option {name}")
+                   for name, value in data.items()})

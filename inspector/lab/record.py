@@ -50,8 +50,9 @@ class RecordOptions:
 class RecordOutcome:
     """`status`: what this process should exit with (the program's own, 128+N for signal N; else 0).
 
-    `broken`: why the capture ended before the program did, else "". `started`: the program did run.
-    `passed_on`: signals that came to us and went on to it. `ended_by`: one that was to end both, 0 for none.
+    `broken`: why the capture ended before the program did, else "", and `remedy` the command that mends it.
+    `started`: the program did run. `passed_on`: signals that came to us and went on to it. `ended_by`: one
+    that was to end both, 0 for none.
     """
 
     status: int
@@ -63,6 +64,7 @@ class RecordOutcome:
     started: bool = True
     passed_on: tuple[str, ...] = ()
     ended_by: int = 0
+    remedy: str = ""
 
 
 def record(
@@ -108,7 +110,7 @@ def _record_program(
     if agent.mode == "host":
         sentence += " The lab is forbidden here: the program ran on this machine's own loopback."
     outcome = _outcome(summary.program, summary, sentence)
-    return replace(outcome, broken=broken, started=not unable,
+    return replace(outcome, broken=broken, remedy=failure.remedy if failure else "", started=not unable,
                    passed_on=tuple(dict.fromkeys(passed_on)), ended_by=ended_by)
 
 

@@ -16,8 +16,8 @@ class Summary:
 
     `limit`: the sentence of the limit that ended the capture, "" where none did. `program`: the exit status
     of the program that was run, None where none was or it still ran; `program_failure`: why it could not be.
-    `broken`: the sentence of what broke the capture, else "". `cut`: packets of which the file has the
-    beginning alone.
+    `broken`: the sentence of what broke the capture, else "", and `remedy` a command that mends it ("": none
+    is known). `cut`: packets of which the file has the beginning alone.
     """
 
     packets: int
@@ -28,6 +28,7 @@ class Summary:
     program_failure: str = ""
     broken: str = ""
     cut: int = 0
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal, TypedDict, cast, get_args
 
+from inspector.model.language import marked
 from inspector.model.spec import SessionSpec, SpecError
 
 EventKind = Literal[
@@ -74,6 +75,11 @@ def pairs_of(fields: EventFields) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in fields.items())
 
 
+# Details of calls of ours that stand in the journal word for word.
+WOKEN = marked("woken by its own shutdown")
+END_OF_STREAM = marked("end of stream")
+FROM = "from "                 # the address follows
+
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 
 
@@ -96,6 +102,11 @@ class Call:
     local: str | None = None   # "127.0.0.1:8000" or "[::1]:8000", the socket's own name where known
     peer: str | None = None
     protocol: str = ""         # "tcp" or "udp" where known
+
+    @property
+    def was_woken(self) -> bool:
+        """Whether it returned for its own end's shutdown: its 0 does not say that the stream has ended."""
+        return self.detail == WOKEN
 
 
 # States after the peer's FIN, and those in which the own one is not acknowledged.

@@ -34,7 +34,7 @@ from inspector.model.commands import (
     Wire,
     from_line,
 )
-from inspector.model.spec import ROLES, Role, SessionSpec
+from inspector.model.spec import ROLES, SessionSpec
 from inspector.sessions.context import Context, FailedError
 from inspector.sessions.gate import EndedError, Gate
 from inspector.sessions.journal import Journal
@@ -139,14 +139,23 @@ def _moved_up(fd: int) -> int:
     return fd
 
 
+def _open_descriptor(text: str) -> int | None:
+    """The number of a descriptor that is open; None where the text is none."""
+    with contextlib.suppress(OSError, ValueError, OverflowError):
+        os.fstat(int(text))
+        return int(text)
+    return None
+
+
 def main(arguments: list[str]) -> int:
     """The command line; see the module's text."""
-    if len(arguments) != 3 or arguments[0] not in ROLES or arguments[1] != "--journal-fd":
+    role = next((one for one in ROLES if arguments[:1] == [one]), None)
+    descriptor = _open_descriptor(arguments[2]) if len(arguments) == 3 else None
+    if role is None or descriptor is None or arguments[1] != "--journal-fd":
         print("Usage: python -m inspector.sessions.endpoint server|client --journal-fd N", file=sys.stderr)
         return 2
     signal.signal(signal.SIGINT, signal.SIG_IGN)     # ctrl+c is for who started us; the end of input follows
-    role: Role = "server" if arguments[0] == "server" else "client"
-    journal = Journal(_moved_up(int(arguments[2])), role)
+    journal = Journal(_moved_up(descriptor), role)
     lines = read_lines(0)
     try:
         spec = resolved(SessionSpec.from_json(next(lines, b"{")))

@@ -16,13 +16,14 @@ _POINTER = 0xC0
 class DomainName(NamedTuple):
     """`labels` as they stand there; `stop`: where the name ends in the message, before any pointer's target.
 
-    `fault` is one sentence where the name breaks a rule or the message ends in it, else "". `labels` are
-    then those before that place, and `stop` is as far as the name could be followed.
+    `fault` is one sentence where the name breaks a rule or the message ends in it, which is `short`, else "".
+    `labels` are then those before that place, and `stop` is as far as the name could be followed.
     """
 
     labels: tuple[bytes, ...]
     stop: int
     fault: str = ""
+    short: bool = False
 
 
 def read_name(message: bytes, start: int) -> DomainName:
@@ -30,15 +31,15 @@ def read_name(message: bytes, start: int) -> DomainName:
     labels: list[bytes] = []
     at, limit, size, jumps = start, start, 0, 0
     stop: int | None = None              # known from the first pointer on
-    fault = ""
+    fault, short = "", False
     while True:
         if at >= len(message):
-            fault = "The message is cut short."
+            fault, short = "The message is cut short.", True
             break
         length = message[at]
         if length >= _POINTER:
             if at + 2 > len(message):
-                fault = "The message is cut short."
+                fault, short = "The message is cut short.", True
                 break
             target = int.from_bytes(message[at : at + 2], "big") & 0x3FFF
             stop = at + 2 if stop is None else stop
@@ -55,7 +56,7 @@ def read_name(message: bytes, start: int) -> DomainName:
         if length == 0:
             break
         if at + length > len(message):
-            fault = "The message is cut short inside a name."
+            fault, short = "The message is cut short inside a name.", True
             break
         size += length + 1
         if size >= MOST_NAME:
@@ -63,4 +64,4 @@ def read_name(message: bytes, start: int) -> DomainName:
             break
         labels.append(message[at : at + length])
         at += length
-    return DomainName(tuple(labels), at if stop is None else stop, fault)
+    return DomainName(tuple(labels), at if stop is None else stop, fault, short)

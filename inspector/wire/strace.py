@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from inspector.model.records import END_OF_STREAM
 from inspector.wire.journal import CallRecord
 from inspector.wire.text import escaped
 
@@ -258,7 +259,7 @@ def _asked_for(name: str, arguments: list[str]) -> list[str]:
 def _came_in(arguments: list[str], result: int | None, protocol: str) -> tuple[str, str]:
     """What came in, which stands beside the result, and from whom, where the call says so."""
     if result == 0 and protocol == "tcp":
-        return "end of stream", ""
+        return END_OF_STREAM, ""
     if result is None or result <= 0:
         return "", ""
     detail = _plain(arguments[1:2])

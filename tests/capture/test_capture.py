@@ -321,7 +321,8 @@ def test_a_disk_that_is_full_is_said_and_the_file_ends_with_a_whole_block(tmp_pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         said = []
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
-        running = Capture(descriptor, description="", woken=lambda: None, failed=said.append)
+        running = Capture(descriptor, description="", woken=lambda: None,
+                          failed=lambda *words: said.extend(words))
         running.start()
         sender, receiver = pair()
         for number in range(2000):
@@ -331,7 +332,7 @@ def test_a_disk_that_is_full_is_said_and_the_file_ends_with_a_whole_block(tmp_pa
         running.stop()
         print(json.dumps({"said": said}))
     """)
-    assert answer == {"said": ["The trace could not be written: File too large."]}
+    assert answer == {"said": ["The trace could not be written: File too large.", ""]}
     reading = read_trace(path)
     assert reading.rest == 0
     assert len(reading.frames) > 400
@@ -387,7 +388,7 @@ def test_what_breaks_the_sniffer_is_told(tmp_path: Path) -> None:
     answer = in_lab(tmp_path / "t.pcapng", """
         source = Ring(open_packet_socket())
         said = []
-        running = start(source, failed=said.append)
+        running = start(source, failed=lambda *words: said.extend(words))
         sender, receiver = pair()
         def broken():
             raise RuntimeError("broken ring")
@@ -397,7 +398,7 @@ def test_what_breaks_the_sniffer_is_told(tmp_path: Path) -> None:
             time.sleep(0.01)
         print(json.dumps({"said": said}))
     """, quiet=False)                              # scapy says it too
-    assert answer == {"said": ["The capture broke: RuntimeError('broken ring')."]}
+    assert answer == {"said": ["The capture broke: RuntimeError('broken ring').", ""]}
 
 
 def test_the_kernel_takes_long_programs_and_those_for_hosts(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_the_check_finds_a_wrong_order_that_is_the_right_one(tmp_path: Path) -> 
 def test_a_wrong_answer_that_was_right_by_chance_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sum of a mask and a masked byte is their XOR for one mask in 64."""
     lesson = find(str(EXAMPLE))
-    by_chance = Fault("lesson.toml", 1, "packets", "The wrong answer two: it is none, or the truth.")
+    by_chance = Fault("lesson.toml", 1, "packets", "The wrong answer two has no value.", by_chance=True)
     runs = [[by_chance], []]
     monkeypatch.setattr(headless, "_played", lambda one: [(one.steps[0], runs.pop(0))])
     assert proved(lesson) == [(lesson.steps[0], [])] and not runs

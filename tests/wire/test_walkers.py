@@ -60,12 +60,13 @@ def test_extension_headers_and_their_lengths() -> None:
 
 def test_domain_names() -> None:
     message = bytes(12) + b"\3www\7example\0" + b"\4mail\xc0\x10" + b"\xc0\x1e"
-    assert read_name(message, 12) == ((b"www", b"example"), 25, "")
-    assert read_name(message, 25) == ((b"mail", b"example"), 32, "")
-    assert read_name(message, 24) == ((), 25, "")
+    assert read_name(message, 12) == ((b"www", b"example"), 25, "", False)
+    assert read_name(message, 25) == ((b"mail", b"example"), 32, "", False)
+    assert read_name(message, 24) == ((), 25, "", False)
     assert "forwards" in read_name(message[:32] + b"\xc0\x20", 32).fault
     assert "cut short" in read_name(b"\3ww", 0).fault and read_name(b"", 0).stop == 0
     assert "unknown kind" in read_name(b"\x80aa", 0).fault
+    assert read_name(b"\3ww", 0).short and not read_name(b"\x80aa", 0).short
 
 
 @settings(max_examples=200, deadline=None)

@@ -111,7 +111,7 @@ def command(
         file.restore()
         if outcome.broken and (save is None or what is not None):     # else it is told with how much there is
             notice(outcome.broken)
-        notice_remedy(outcome.broken)
+        notice_remedy(outcome.remedy)
         shown = bool(checks) or join or outcome.ended_by != 0
         _show(file, outcome, what, saved=save is not None, shown=shown)
         for sentence in missed(file.path, outside=outside.net):

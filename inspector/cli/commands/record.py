@@ -71,7 +71,7 @@ def command(
         secrets.keep(file.path)
         file.restore()
         notice(outcome.sentence)
-        notice_remedy(outcome.broken)
+        notice_remedy(outcome.remedy)
         status = check_file(file.path, checks, stdout_taken=False, ended_early=bool(outcome.broken))
     return outcome.status or (MISSING if outcome.broken else status)
 

@@ -2,9 +2,9 @@
 
 Standard output is the trace file, standard input takes commands as JSON lines, a wake pipe gets a byte
 after each write. It enters its private network first, starts the capture, then does as it is told; the
-end of its input ends it and all it started. Exit: 0; 1 the capture broke; 3 something needed is missing
-or forbidden. The last line of standard error is a `Summary` of the capture, or the `Refusal` of one
-(`lab/summary.py`).
+end of its input ends it and all it started. Exit: 0; 1 the capture broke; 2 the options are none; 3
+something needed is missing or forbidden. The last line of standard error is a `Summary` of the capture, or
+the `Refusal` of one (`lab/summary.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from inspector.lab.network.bridge import Bridge
 from inspector.lab.network.routes import all_addresses_here
 from inspector.lab.network.wire.ends import make as make_ends
 from inspector.lab.network.world import World, carrier
-from inspector.lab.options import AgentOptions, Limits
+from inspector.lab.options import AgentOptions, Limits, OptionsError
 from inspector.lab.programs import relayed
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.lab.summary import Refusal, Summary, to_line
@@ -187,6 +187,7 @@ def _summary(capture: Capturing, supervisor: Supervisor) -> Summary:
     return Summary(
         writer.packets, capture.last_counts.dropped, writer.size, writer.limit_reached,
         supervisor.program_status, supervisor.program_failure, supervisor.broken, writer.cut,
+        supervisor.remedy,
     )
 
 
@@ -218,7 +219,12 @@ def _refused(error: OSError | ValueError, mode: str) -> LabError:
 def main() -> NoReturn:
     """The process."""
     try:
+        if len(sys.argv) != 2:
+            raise OptionsError("The agent takes its options as one JSON object.")
         status = run(AgentOptions.from_json(sys.argv[1]))
+    except OptionsError as error:
+        print(to_line(Refusal(str(error))), file=sys.stderr)
+        status = 2
     except LabError as error:
         print(to_line(Refusal(error.sentence, error.remedy)), file=sys.stderr)
         status = 3

@@ -75,7 +75,7 @@ class Supervisor:
         self._sampler = _sampler(lab, options, ends, self._of_process if self._followed else None)
         self._records = 0                          # of others than the sampler,
         self._counts, self._stirred = (0, 0), time.monotonic()       # those and packets; when more came last
-        self.broken = ""                           # why the capture broke
+        self.broken = self.remedy = ""             # why the capture broke, and what mends it
         self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
         self.program_failure = ""                  # why it could not be started
         self._early_signals: list[int] = []        # for a program that has not begun
@@ -131,9 +131,9 @@ class Supervisor:
             self._tracer.close()
             self._tracer = None
 
-    def capture_failed(self, sentence: str) -> None:
+    def capture_failed(self, sentence: str, remedy: str) -> None:
         """The capture broke (called in its thread)."""
-        self.broken = sentence
+        self.broken, self.remedy = sentence, remedy
         os.write(self._wake_writer, b"\0")
 
     def record(self, *records: Record) -> None:

@@ -31,7 +31,7 @@ class Dumpcap:
 
     def __init__(
         self, path: str, descriptor: int, options: AgentOptions, filter: str, *, woken: Callable[[], None],
-        failed: Callable[[str], None], born: Callable[[], None],
+        failed: Callable[[str, str], None], born: Callable[[], None],
     ) -> None:
         self._descriptor, self._limits = descriptor, options.limits
         self._woken, self._failed, self._born = woken, failed, born
@@ -114,7 +114,7 @@ class Dumpcap:
         size, most = os.fstat(self._descriptor).st_size, self._limits.max_size
         if found is None:
             lines = [line.strip() for line in text.splitlines() if line.strip()]
-            self._failed(f"dumpcap could not capture: {lines[-1] if lines else 'it did not say why.'}")
+            self._failed(f"dumpcap could not capture: {lines[-1] if lines else 'it did not say why.'}", "")
         elif self._limits.packets and self.writer.packets >= self._limits.packets:
             text = spoken(f"The capture ended: {self._limits.packets:,} packets were captured.")
             self.writer.limit(text, time.time_ns())
@@ -122,7 +122,7 @@ class Dumpcap:
             text = spoken(f"The capture ended: the file has reached its limit of {most:,} bytes.")
             self.writer.limit(text, time.time_ns())
         elif not self._ending:
-            self._failed(f"dumpcap ended by itself, after {size:,} bytes.")
+            self._failed(f"dumpcap ended by itself, after {size:,} bytes.", "")
 
 
 def dumpcap_command(path: str, options: AgentOptions, filter: str) -> list[str]:

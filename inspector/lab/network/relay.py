@@ -374,8 +374,14 @@ async def _run(relay: Relay) -> None:
 
 def main() -> None:
     """The process: descriptors of the channel and the journal are its arguments."""
-    channel, journal = int(sys.argv[1]), int(sys.argv[2])
-    asyncio.run(_run(Relay(socket.socket(fileno=channel), journal)))
+    try:
+        channel, journal = map(int, sys.argv[1:])
+        os.fstat(journal)
+        relay = Relay(socket.socket(fileno=channel), journal)
+    except (ValueError, OverflowError, OSError):
+        print("Usage: python -m inspector.lab.network.relay CHANNEL JOURNAL", file=sys.stderr)
+        sys.exit(2)
+    asyncio.run(_run(relay))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. `line` counts from 1."""
+    """One fault. `line` counts from 1. `by_chance`: it may be gone when the lesson is played once more."""
 
     file: str
     line: int
     key: str
     sentence: str
+    by_chance: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.key}: {self.sentence}" if self.key else (

@@ -30,7 +30,7 @@ from inspector.views.detail.tree import packet_tree
 from inspector.views.ladder.current import current_conversation
 
 PATIENCE = 20.0          # seconds in which something has to come
-_CHANCE = "it is none, or the truth"
+
 QUIET = 0.25             # seconds without news after which a held session does nothing more by itself
 
 
@@ -112,7 +112,7 @@ def proved(lesson: Lesson) -> list[tuple[Step, list[Fault]]]:
     LabError where there is no lab.
     """
     played = list(_played(lesson))
-    if any(_CHANCE in fault.sentence for _, faults in played for fault in faults):
+    if any(fault.by_chance for _, faults in played for fault in faults):
         played = list(_played(lesson))
     return played
 
@@ -139,8 +139,9 @@ class _Prover:
         self.lesson, self.step, self.player, self.stage = lesson, step, player, stage
         self.faults: list[Fault] = []
 
-    def fault(self, sentence: str) -> None:
-        self.faults.append(Fault(str(self.lesson.folder / FACTS), self.step.line, self.step.id, sentence))
+    def fault(self, sentence: str, *, by_chance: bool = False) -> None:
+        where = str(self.lesson.folder / FACTS), self.step.line, self.step.id
+        self.faults.append(Fault(*where, sentence, by_chance))
 
     @property
     def scene(self) -> Scene:
@@ -207,7 +208,8 @@ class _Prover:
         for wrong in self.step.wrongs:
             value = wrong.value.of(self.scene)
             if value is None or all(number_of(part) == value for part in truth):
-                self.fault(f"The wrong answer {wrong.id} has the value {value}: {_CHANCE}.")
+                self.fault(f"The wrong answer {wrong.id} has the value {value}: it is none, or the truth.",
+                           by_chance=True)
 
     def _prove_disorders(self, truth: Answer) -> None:
         """Each foreseen wrong order is one, and gets its words when it is the only mistake."""

@@ -17,6 +17,10 @@ class CutError(Exception):
     """Reading ends here; the text is one sentence about why. Never leaves `parse_dns`."""
 
 
+class ShortError(CutError):
+    """It ends since bytes lack: the others that are there may be right."""
+
+
 class NameReader:
     """Numbers and names of one message; `CutError` where they do not fit. A name read once is remembered."""
 
@@ -27,7 +31,7 @@ class NameReader:
     def number(self, at: int, size: int) -> int:
         """An unsigned number in network byte order."""
         if at + size > len(self.data):
-            raise CutError("The message is cut short.")
+            raise ShortError("The message is cut short.")
         return int.from_bytes(self.data[at : at + size], "big")
 
     def name(self, start: int) -> tuple[str, int]:
@@ -40,7 +44,7 @@ class NameReader:
     def _read(self, start: int) -> tuple[str, int]:
         found = read_name(self.data, start)
         if found.fault:
-            raise CutError(found.fault)
+            raise (ShortError if found.short else CutError)(found.fault)
         return ".".join(escaped(label).replace(".", "\\.") for label in found.labels) or "<Root>", found.stop
 
 

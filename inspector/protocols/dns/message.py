@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from inspector.model.language import sentence
-from inspector.protocols.dns.data import CutError, NameReader, record_text
+from inspector.protocols.dns.data import CutError, NameReader, ShortError, record_text
 from inspector.wire.text import worded
 
 MOST_RECORDS = 400
@@ -62,7 +62,8 @@ class Record(NamedTuple):
 class DnsMessage(NamedTuple):
     """One message. `broken` says in one sentence why reading ended early, "" when all was read.
 
-    `left`: questions and records that were not read, since there are more than `MOST_RECORDS`.
+    `short`: since bytes of it lack. `left`: questions and records that were not read, since there are more
+    than `MOST_RECORDS`.
     """
 
     id: int
@@ -74,6 +75,7 @@ class DnsMessage(NamedTuple):
     counts: tuple[int, int, int, int]
     broken: str
     left: int = 0
+    short: bool = False
 
     @property
     def response(self) -> bool:
@@ -115,7 +117,7 @@ class DnsMessage(NamedTuple):
         if self.left:
             words.append(sentence("[and {count:,} more, not read]", count=self.left))
         if self.broken:
-            words.append(sentence("[cut short]") if "short" in self.broken else sentence("[malformed]"))
+            words.append(sentence("[cut short]") if self.short else sentence("[malformed]"))
         return worded(words, between=" ")
 
 
@@ -135,7 +137,7 @@ def parse_dns(data: bytes) -> DnsMessage | None:
     reader = NameReader(data)
     questions: list[Question] = []
     sections: list[list[Record]] = [[], [], []]
-    at, broken, left, budget = _HEADER, "", 0, MOST_RECORDS
+    at, broken, short, left, budget = _HEADER, "", False, 0, MOST_RECORDS
     try:
         for _ in range(min(words[2], MOST_RECORDS)):
             name, at = reader.name(at)
@@ -151,10 +153,10 @@ def parse_dns(data: bytes) -> DnsMessage | None:
                 at = record.stop
         left = sum(words[2:]) - len(questions) - sum(map(len, sections))
     except CutError as reason:
-        broken = str(reason)
+        broken, short = str(reason), isinstance(reason, ShortError)
     return DnsMessage(
         words[0], words[1], tuple(questions), tuple(sections[0]), tuple(sections[1]), tuple(sections[2]),
-        (words[2], words[3], words[4], words[5]), broken, left,
+        (words[2], words[3], words[4], words[5]), broken, left, short,
     )
 
 
@@ -164,5 +166,5 @@ def _record(reader: NameReader, start: int) -> Record:
     size = reader.number(at + 8, 2)
     at += 10
     if at + size > len(reader.data):
-        raise CutError("The message is cut short inside a record.")
+        raise ShortError("The message is cut short inside a record.")
     return Record(name, kind, class_, ttl, record_text(reader, kind, at, size), start, at + size)

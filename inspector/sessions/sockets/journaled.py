@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
+from inspector.model.records import END_OF_STREAM, FROM, WOKEN
 from inspector.sessions.gate import Gate
 from inspector.sessions.journal import Journal
 from inspector.sessions.sockets.calls import Caller
@@ -31,7 +32,6 @@ from inspector.sessions.sockets.strace import (
 
 RECEIVE_SIZE = 65536
 RETRY = 1.0            # seconds
-WOKEN = "woken by its own shutdown"
 Address = tuple[str, int]
 Datagram = tuple[bytes, Address | None]
 
@@ -157,7 +157,7 @@ class JournaledSocket(Caller):
         """
         accept: Callable[[], tuple[int, Any]] = cast(Any, self._socket)._accept
         fd, address = self.call(
-            "accept", f"{self.fd}", accept, lambda got: (got[0], f"from {address_text(got[1])}"),
+            "accept", f"{self.fd}", accept, lambda got: (got[0], f"{FROM}{address_text(got[1])}"),
             blocking=True,
         )  # fmt: skip
         accepted = Accepted(fd, self.local, address_text(address), self._socket)
@@ -206,7 +206,7 @@ class JournaledSocket(Caller):
 
         def describe(got: Datagram) -> tuple[int, str]:
             data, sender = got
-            return len(data), f"{preview(data)} from {address_text(sender)}" if sender else WOKEN
+            return len(data), f"{preview(data)} {FROM}{address_text(sender)}" if sender else WOKEN
 
         self.call(
             "recvfrom", f"{self.fd}, {RECEIVE_SIZE}", lambda: self._socket.recvfrom(RECEIVE_SIZE), describe,
@@ -237,7 +237,7 @@ class JournaledSocket(Caller):
             return len(data), preview(data)
         if self._retired:
             return 0, WOKEN
-        return 0, "end of stream" if self.protocol == "tcp" else "an empty datagram"
+        return 0, END_OF_STREAM if self.protocol == "tcp" else "an empty datagram"
 
     # -- the kernel's times ------------------------------------------------------------------------
 

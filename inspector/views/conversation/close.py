@@ -102,7 +102,7 @@ def _heard(trace: Trace, flow: TcpFlow, row: Row, receiver: Sentence, number: in
     ends = [join_endpoint(*flow.a), join_endpoint(*flow.b)]
     own = [call for call in trace.calls if (call.local, call.peer) == (ends[1 - sender], ends[sender])]
     receives = [call for call in own if call.name.startswith(("recv", "read"))]
-    if any(call.result == 0 and not call.detail.startswith("woken") for call in receives):
+    if any(call.result == 0 and not call.was_woken for call in receives):
         return sentence("The {receiver}'s recv() returns 0, the end of the stream.", receiver=receiver)
     if any(call.name == "close" and call.time_ns <= int(trace.index.time_ns[row]) for call in own):
         return sentence("No recv() of the {receiver} hears of it: its program had closed the socket.",

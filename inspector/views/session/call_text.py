@@ -10,7 +10,7 @@ import re
 from typing import Literal
 
 from inspector.model.language import marked, tr
-from inspector.model.records import Call
+from inspector.model.records import END_OF_STREAM, WOKEN, Call
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.wire.text import escaped
 
@@ -19,8 +19,8 @@ _LOOPBACK = re.compile(r"(?:127\.\d+\.\d+\.\d+|\[::1\]):(\d+)")
 _UNREADABLE = re.compile("\\\\x[0-9a-f]{2}|[\u2400-\u2408\u240b\u240c\u240e-\u2421]")
 _SENDING = re.compile(r'^(?P<data>".*"…?), (?P<size>\d+)(?:, (?P<to>\S+))?$', re.DOTALL)
 _SENDERS = ("send", "sendto", "write", "sendall", "sendmsg")
-_WOKEN = marked("woken by its own shutdown")
-_SHORT = {marked("end of stream"): marked("end"), _WOKEN: marked("woken")}
+_WOKEN = marked("woken")
+_SHORT = {END_OF_STREAM: marked("end"), WOKEN: _WOKEN}
 _ROLES = (marked("client"), marked("server"))
 _RECEIVERS = ("recv", "recvfrom", "recvmsg", "read")
 
@@ -65,8 +65,8 @@ def _candidates(call: Call, form: Form, *, named: bool, full: bool) -> list[Line
         return [_line((name, role), (f"({head})", ""), (" …", "blocked")) for head in heads]
     if form == "return":
         tails = _tails(call, always=True)
-        if call.detail == _WOKEN:               # a bare 0 would say that the stream has ended
-            tails[-1] = [(tr(_SHORT[_WOKEN]), "dim")]
+        if call.was_woken:                      # a bare 0 would say that the stream has ended
+            tails[-1] = [(tr(_WOKEN), "dim")]
         before = [_line((f"{name}() ", role), *tail) for tail in tails] if named else []
         return before + [_line(*tail) for tail in tails]
     tails = _tails(call, always=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from inspector.model.records import Call
+from inspector.model.records import FROM, Call
 
 _ANY = {"0.0.0.0", "[::]", ""}
 _ADDRESSED = frozenset({"sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"})
@@ -160,9 +160,9 @@ def call_peer(call: Call) -> str | None:
     """The other end's address of one call: known, or out of `from ADDRESS`, or sendto's last argument."""
     if call.peer:
         return call.peer
-    place = call.detail.rfind("from ")
+    place = call.detail.rfind(FROM)
     if place >= 0:
-        return call.detail[place + 5 :].split(" ")[0] or None
+        return call.detail[place + len(FROM) :].split(" ")[0] or None
     if call.name in ("sendto", "sendmsg"):
         last = call.arguments.rsplit(", ", 1)[-1]
         return last if ":" in last and not last.endswith('"') else None

@@ -48,7 +48,7 @@ def happenings(scene: Scene, language: str, light: Filter | None = None) -> tupl
         # The same message on another connection is the same message; its SYN, ACK and FIN are others.
         found.append((int(index.time_ns[row]), 1, row in lit_rows, Happening(
             name.replace("datagram", "data") + ("" if size else which), f"{name} {size}",
-            f"{which} ".rjust(2) + row_words(language, name, size), style)))
+            f"{which} ".rjust(2) + row_words(language, name, size), style, connection=number)))
     for place, call in enumerate(scene.trace.calls):
         if wakes_itself(call):
             continue
@@ -106,7 +106,7 @@ class Compared:
         if index == 0:
             return (Span(fit(word(language, "compare"), width), "title"),)
         if index == 1:
-            several = any(one.text.startswith("#2 ") for side in self._sides for one in side)
+            several = any(one.connection > 1 for side in self._sides for one in side)
             signs = [word(language, "signs"), *([word(language, "second")] if several else [])]
             return (Span(fit("   ".join(signs), width), "dim"),)
         if index == 2:

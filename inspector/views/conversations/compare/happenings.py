@@ -38,7 +38,7 @@ MOST = 400                   # steps of a conversation that are compared: more i
 class Happening(NamedTuple):
     """A packet or a call. `name` is what is aligned, `detail` what may differ still; `text` is shown.
 
-    `protocol`: what a packet speaks ("HTTP"), "" of a call.
+    `protocol`: what a packet speaks ("HTTP"), "" of a call. `connection`: which one of several, from 1.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Happening(NamedTuple):
     text: str
     style: Style
     protocol: str = ""
+    connection: int = 1
 
 
 def packet_name(index: Index, row: Row, sender: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.support.running.tried import recorded
+from tests.support.tiers import sweep
 from tests.tools.trust import PAGE, written
 
 pytestmark = pytest.mark.quick
@@ -30,6 +32,9 @@ LISTS = {                  # folders in which every entry is one of a list, besi
     "tests/tools/benchmarks": "benchmarks",
     "tests": "the rooms",
 }
+# Words that no name is made of: each stood for several things, and CONTRIBUTING.md has one for each of them.
+VAGUE = {"said", "say", "says", "told", "tell", "tells", "talk", "talks", "talked", "harmless", "mend",
+         "mends", "octet", "octets", "breath"}
 KEPT = ("tests/data", "tests/tui/snapshots", "tests/tui/lessons/snapshots")       # captures and pictures
 
 
@@ -52,7 +57,7 @@ def reasons(path: Path) -> Iterator[tuple[int, str, bool]]:
     text = path.read_text(encoding="utf-8")
     lines = text.split("\n")
     below = False
-    for block in blocks(ast.parse(text)):
+    for block in blocks(tree_of(path)):
         last = -1
         for node in block:
             first = node.lineno - 1
@@ -61,6 +66,12 @@ def reasons(path: Path) -> Iterator[tuple[int, str, bool]]:
             has = bool(comment) or below or first == last + 1
             last = (node.end_lineno or node.lineno) - 1 if has else -1
             yield node.lineno, lines[first].strip(), has
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """A file's syntax, parsed once for all tests."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def blocks(tree: ast.Module) -> list[list[ast.Import | ast.ImportFrom]]:
@@ -102,8 +113,33 @@ def test_what_counts_as_a_reason(tmp_path: Path) -> None:
     assert [(text, has) for _, text, has in reasons(file)] == [
         ("import a  # for the time of start-up", True), ("import b", True), ("import d", False),
         ("import e", True), ("import f", True), ("import g  # noqa: F401", True)]
+    file = tmp_path / "b.py"
     file.write_text("def one():\n    import g  # noqa: F401\n")
     assert [has for *_, has in reasons(file)] == [False]
+
+
+def names_made(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and name of all that a file names: variables, attributes, parameters, functions, classes."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Name | ast.Attribute):
+            if isinstance(node.ctx, ast.Store):
+                yield node.lineno, node.id if isinstance(node, ast.Name) else node.attr
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+              and not node.name.startswith("test_")):      # a sentence
+            yield node.lineno, node.name
+
+
+@cache
+def words_of(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
+
+
+@sweep("room", ["inspector", "tests"], lambda room: room == "inspector")
+def test_no_name_is_made_of_a_word_that_stands_for_several_things(room: str) -> None:
+    assert [f"{path.relative_to(ROOT)}:{line}: {name}" for path in sorted((ROOT / room).rglob("*.py"))
+            for line, name in names_made(path) if not VAGUE.isdisjoint(words_of(name))] == []
 
 
 def test_the_handbook_names_the_rooms_that_there_are() -> None:

@@ -1,8 +1,7 @@
 """The list of conversations: one line each, sorted by any column, narrowed by a filter, as the trace grows.
 
 `ConversationTable` (columns of all) -> order and filter, in numpy -> lines, made when they are seen. What
-takes decoding (application, findings) is worked out for lines that are seen, in turns (`decode`), and kept;
-of a large conversation what it speaks alone, by its first packets.
+takes decoding (application, findings) stands in `decoded`, for the lines that are seen.
 """
 
 from __future__ import annotations
@@ -11,27 +10,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.language import tr
 from inspector.model.numbers import TRANSPORT_NAMES
-from inspector.model.packets import row_at
 from inspector.model.units import duration
 from inspector.protocols import REGISTRY
-from inspector.trace.application.opening import Opening
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.index.columns import Growing
-from inspector.trace.kernel import KernelFindings
-from inspector.trace.packet.deeds import wire_findings
-from inspector.trace.packet.facts import facts
-from inspector.trace.packet.info import protocol_name
-from inspector.trace.packet.protocol_names import tunnel_name
 from inspector.views.conversations.columns import COLUMNS, Column, column_at, columns_for, title_line
+from inspector.views.conversations.decoded import DecodedConversations
 from inspector.views.conversations.table import STATES, ConversationTable
-from inspector.views.findings.list import MARKS, STYLES
 from inspector.views.findings.unjudged import lacking_words
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.packets.list import seconds_text
@@ -44,9 +36,7 @@ from inspector.wire.text import escaped
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Evaluation
     from inspector.trace.trace import Trace
-    from inspector.wire.findings import Finding, Severity
 
-DECODED_PACKETS = 1_000      # of a conversation that is decoded for its line alone: some 20 ms
 _FILTER_SECONDS = 0.008      # a turn of applying a filter
 _MATCHED = 4_096             # conversations whose texts are compared with words in a turn, at most
 _RETURNING = 64              # calls that are looked at again: they may have returned, with an address
@@ -54,15 +44,6 @@ _STATE_STYLES: dict[str, Style] = {
     "open": "ok", "closed": "dim", "reset": "rst", "refused": "error", "half-closed": "fin",
     "SYN sent": "warning", "one way": "warning",
 }
-
-
-class Decoded(NamedTuple):
-    """What decoding tells of a conversation that had so many `packets` then; `application` "": nothing."""
-
-    packets: int
-    application: str
-    findings: int
-    worst: Severity | None
 
 
 @dataclass(slots=True)
@@ -88,14 +69,8 @@ class ConversationList:
         self._events = 0                            # events looked at
         self._named = 0                             # calls whose addresses were taken into it
         self._narrowing: Narrowing | None = None
-        self._decoded: dict[int, Decoded] = {}
+        self._decoded = DecodedConversations(trace, self.table)
         self.marked: list[int] = []                 # to be compared, in the order in which they were marked
-        # By conversation: what the kernel's samples prove, and what was done to it on the wire.
-        self._beside: dict[tuple[str, int], list[Finding]] = {}
-        self._proofs = KernelFindings(trace)
-        self._beside_of = 0, 0, 0                   # samples, fates and packets of which that is
-        self._openings: dict[int, str] = {}         # of those not decoded: what their first packets speak
-        self._opening: tuple[int, Opening] | None = None     # the one that is looked at now
         self._sorted: Int64s = np.zeros(0, "i8")     # all conversations in order,
         self._order: Int64s = np.zeros(0, "i8")      # and those that the filter lets through
         self._states: Int64s = np.zeros(0, "i8")
@@ -279,11 +254,11 @@ class ConversationList:
         """Whether all words stand in a conversation's texts; None where finding out takes another turn."""
         text = self._search_text(number)
         left = [word for word in words if word not in text]
-        if not left or not self._unknown(number) or not all(map(_is_spoken, left)):
+        if not left or not self._decoded.is_unknown(number) or not all(map(_is_spoken, left)):
             return not left
-        if time.monotonic() > until or not self._open(number, until):
+        if time.monotonic() > until or not self._decoded.open(number, until):
             return None
-        return all(word in self._openings.get(number, "").lower() for word in left)
+        return all(word in self._decoded.openings.get(number, "").lower() for word in left)
 
     def _search_text(self, number: int) -> str:
         a, b = self.ends(number)
@@ -296,107 +271,18 @@ class ConversationList:
 
     def decode(self, lines: range, seconds: float) -> bool:
         """Decode the conversations on these lines until the time is over; True when there is more to do."""
-        until = time.monotonic() + seconds
-        self._look_beside()
-        for line in lines:
-            number = self.target(line) if line < self.count else -1
-            wants = number >= 0 and self._wants(number)
-            if number < 0 or not (wants or self._unopened(number)):
-                continue
-            if time.monotonic() > until or not (self._decode if wants else self._open)(number, until):
-                return True
-        return False
-
-    def _look_beside(self) -> None:
-        """What the kernel's samples prove and what was done on the wire, anew where there is more."""
-        fates = self.trace.fates
-        of = self.trace.samples, fates.version if fates else 0, self.trace.index.count if fates else 0
-        if of != self._beside_of:
-            self._beside_of, self._beside = of, {}
-            for one in (*self._proofs.look(), *(wire_findings(self.trace) if fates else ())):
-                self._beside.setdefault((one.carrier, one.stream), []).append(one)
+        numbers = (self.target(line) for line in lines if line < self.count)
+        return self._decoded.decode(numbers, seconds)
 
     def _all_packets(self) -> Int64s:
         packets: Int64s = self.table.column("packets_ab") + self.table.column("packets_ba")
         return packets.astype("i8")
 
-    def _packets(self, number: int) -> int:
-        return int(self.table.column("packets_ab")[number] + self.table.column("packets_ba")[number])
-
-    def _wants(self, number: int) -> bool:
-        packets = self._packets(number)
-        known = self._decoded.get(number)
-        if known is not None and known.packets == packets:
-            return False
-        conversation = self.table.conversation(number)
-        if conversation is None or conversation.protocol != "tcp":
-            return conversation is not None
-        return packets <= DECODED_PACKETS or self.trace.share(conversation.stream) == 1.0
-
-    def _unknown(self, number: int) -> bool:
-        """Whether it is a TCP conversation of which nobody knows what it speaks, or that it is nothing."""
-        known = self._decoded.get(number)
-        if number in self._openings or (known is not None and (known.application or not self._stale(number))):
-            return False
-        conversation = self.table.conversation(number)
-        return conversation is not None and conversation.protocol == "tcp"
-
-    def _unopened(self, number: int) -> bool:
-        """Whether its first packets are to be read for its line: it is too large to be decoded for it."""
-        return self._unknown(number) and not self._wants(number)
-
-    def _open(self, number: int, until: float) -> bool:
-        """Find out what a conversation speaks by its first packets; False where it takes another turn."""
-        conversation = self.table.conversation(number)
-        assert conversation is not None
-        if self._opening is None or self._opening[0] != number:
-            self._opening = number, Opening(self.trace, conversation.stream)
-        opening = self._opening[1]
-        while not opening.done:
-            if time.monotonic() > until:
-                return False
-            opening.step()
-        if opening.title or self._packets(number) > DECODED_PACKETS:     # a small one may grow: asked again
-            self._openings[number] = opening.title
-        self._opening = None
-        opening.let_go()
-        return True
-
-    def _stale(self, number: int) -> bool:
-        """Whether packets have come since it was decoded."""
-        return self._decoded[number].packets != self._packets(number)
-
-    def _decode(self, number: int, until: float) -> bool:
-        """Decode a conversation for its line; False where it takes another turn."""
-        conversation = self.table.conversation(number)
-        assert conversation is not None
-        if conversation.protocol == "tcp":
-            if not self.trace.advance(conversation.stream, until - time.monotonic()):
-                return False
-            decoded = self.trace.application(conversation.stream)
-            name = decoded.layer.protocol.title if decoded.layer is not None else ""
-            findings = decoded.findings
-        else:
-            name = self._plain_name(number)
-            findings = self.trace.datagrams(conversation.stream).findings()
-        severities = {one.severity for one in findings}
-        worst = next((severity for severity in MARKS if severity in severities), None)
-        self._decoded[number] = Decoded(self._packets(number), name, len(findings), worst)
-        return True
-
-    def _plain_name(self, number: int) -> str:
-        row = row_at(self.table.column("first_row"), number)
-        if self.table.column("carries")[number]:
-            return tunnel_name(self.trace, row, int(self.table.column("stream")[number])).upper() or "UDP"
-        return protocol_name(self.trace, facts(self.trace, row, relative=False, deep=0))
-
     # --- what a line says ---
 
     def application(self, number: int) -> str:
         """The innermost protocol as far as it is known: "HTTP", else "TCP"."""
-        known = self._decoded.get(number)
-        name = known.application if known is not None else ""
-        return name or self._openings.get(number, "") or self._plain_name(number)
+        return self._decoded.application(number)
 
     def ends(self, number: int) -> tuple[str, str]:
         """Both ends: "127.0.0.1:8000", an address alone where there are no ports, "—" where there is none."""
@@ -416,21 +302,6 @@ class ConversationList:
     def _state(self, number: int) -> int:
         return int(self._states[number]) if number < len(self._states) else 0
 
-    def _findings(self, number: int) -> tuple[str, Style]:
-        known, conversation = self._decoded.get(number), self.table.conversation(number)
-        key = ("", -1) if conversation is None else (conversation.protocol, conversation.stream)
-        beside = self._beside.get(key, [])
-        if known is None and self._wants(number):        # part of them would be a wrong number
-            return "…", "dim"
-        if known is None and not beside:
-            return "", "dim"
-        severities = {one.severity for one in beside} | ({known.worst} if known is not None else set())
-        worst = next((severity for severity in MARKS if severity in severities), None)
-        if worst is None:                # it may have grown large since: nobody knows then
-            return ("", "dim") if self._stale(number) and not self._wants(number) else ("0", "dim")
-        count = len(beside) + (known.findings if known is not None else 0)
-        return f"{MARKS[worst]} {count}", STYLES[worst]
-
     def cell(self, number: int, name: str) -> tuple[str, Style]:
         """The text and style of one cell."""
         table = self.table
@@ -446,7 +317,7 @@ class ConversationList:
             row = int(table.column("first_row")[number])
             return seconds_text(int(self.trace.index.time_ns[row]) - base), "dim"
         if name == "findings":
-            return self._findings(number)
+            return self._decoded.findings(number)
         if name == "process":
             return self.process(number), "dim"
         return self._number_cell(number, name)

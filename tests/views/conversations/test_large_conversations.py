@@ -12,8 +12,9 @@ from inspector.protocols.websocket.frame import TEXT, encode
 from inspector.trace.application import decode_as
 from inspector.trace.application.opening import MOST, Opening
 from inspector.trace.trace import Trace
-from inspector.views.conversations import list as module
-from inspector.views.conversations.list import DECODED_PACKETS, ConversationList
+from inspector.views.conversations import decoded as module
+from inspector.views.conversations.decoded import DECODED_PACKETS
+from inspector.views.conversations.list import ConversationList
 from inspector.views.json.conversations import conversations
 from tests.support.captures.growth import CLIENT, GET, KEY, OK, SERVER, Wire
 

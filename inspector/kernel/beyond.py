@@ -12,6 +12,7 @@ from dataclasses import replace
 from inspector.kernel.holders import Now
 from inspector.kernel.sampler import Sampler
 from inspector.kernel.sock_diag import KernelSocket, SockDiag
+from inspector.model.endpoint import parts_of_endpoint
 from inspector.model.records import KernelSample
 
 _ANYWHERE = ("0.0.0.0", "[::]")
@@ -68,8 +69,8 @@ class Beyond:
 
     def _inside(self, address: str) -> str:
         """The lab's listener for one that is bound to this address, or to any."""
-        host, _, port = address.rpartition(":")
+        host, port = parts_of_endpoint(address)
         if host not in _ANYWHERE:
             return self._listeners.get(address, "")
         return next((inside for program, inside in [*self._listeners.items()]
-                     if program.rpartition(":")[2] == port), "")
+                     if parts_of_endpoint(program)[1] == port), "")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from inspector.kernel.holders import holders, processes
 from inspector.kernel.sock_diag import KernelSocket
+from inspector.model.endpoint import parts_of_endpoint
 from inspector.wire.text import escaped
 
 _COMM = 15                   # characters of a name that the kernel keeps (TASK_COMM_LEN)
@@ -163,7 +164,7 @@ def _address(one: KernelSocket) -> Address:
 
 
 def _port(address: Address) -> int:
-    return int(address[1].rpartition(":")[2])
+    return int(parts_of_endpoint(address[1])[1])
 
 
 def _is_named(pid: int, name: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Literal
 
 from inspector.kernel.holders import Owner, holders, processes
 from inspector.kernel.sock_diag import STATES, UDP_STATES, KernelSocket, SockDiag
-from inspector.model.endpoint import join_endpoint
+from inspector.model.endpoint import join_endpoint, parts_of_endpoint
 from inspector.model.records import Service
 
 _LONGEST_CHAIN = 4
@@ -72,11 +72,11 @@ def _waits(one: KernelSocket) -> bool:
 def _services(
     found: Sequence[KernelSocket], owners: Mapping[int, Owner], elsewhere: int
 ) -> Iterator[Service]:
-    connections = Counter(one.local.rpartition(":")[2] for one in found if one.state in _OPEN)
+    connections = Counter(parts_of_endpoint(one.local)[1] for one in found if one.state in _OPEN)
     for one in filter(_waits, found):
         service = _service(one.local, owners.get(one.inode, ("", None)), elsewhere, one.protocol)
         if one.protocol == "tcp":
-            service = replace(service, connections=connections[one.local.rpartition(":")[2]],
+            service = replace(service, connections=connections[parts_of_endpoint(one.local)[1]],
                               backlog=one.receive_queue)
         yield service
 

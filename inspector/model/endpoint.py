@@ -8,6 +8,12 @@ def join_endpoint(address: str, port: int | str) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+def parts_of_endpoint(text: str) -> tuple[str, str]:
+    """Host and port of a text that `join_endpoint` made, as they stand in it; "" where there is none."""
+    host, _, port = text.rpartition(":")
+    return host, port
+
+
 def split_endpoint(text: str) -> tuple[str, int]:
     """Address and port of such a text. ValueError where it has no port, or an IPv6 address no brackets."""
     host, colon, port = text.rpartition(":")

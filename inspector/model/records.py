@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal, TypedDict, cast, get_args
 
+from inspector.model.endpoint import parts_of_endpoint
 from inspector.model.language import marked
 from inspector.model.spec import SessionSpec, SpecError
 
@@ -174,7 +175,7 @@ class Service:
     @property
     def port(self) -> int:
         """Its port; 0 of a Unix socket."""
-        return 0 if self.protocol == "unix" else int(self.address.rpartition(":")[2])
+        return 0 if self.protocol == "unix" else int(parts_of_endpoint(self.address)[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from inspector.model.endpoint import join_endpoint
 from inspector.model.language import marked, sentence
 from inspector.protocols.api import CERTAIN, Field, Hole, Opening, Part, Protocol, Start
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
@@ -219,9 +220,8 @@ class SocksDecoder(UnitDecoder[SocksMessage]):
 
     @staticmethod
     def _target(message: SocksMessage) -> str:
-        host = f"[{message.host}]" if ":" in message.host else message.host
         known = _COMMANDS.get(message.code) or sentence("command {number}", number=message.code)
-        return worded((known, f"{host}:{message.port}"), between=" ")
+        return worded((known, join_endpoint(message.host, str(message.port))), between=" ")
 
     @staticmethod
     def _result(message: SocksMessage) -> str:

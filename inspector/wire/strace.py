@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from inspector.model.endpoint import join_endpoint
 from inspector.model.records import END_OF_STREAM
 from inspector.wire.journal import CallRecord
 from inspector.wire.text import escaped
@@ -304,9 +305,9 @@ def _plain(arguments: list[str]) -> str:
 
 def _part(found: re.Match[str]) -> str:
     if found["four"]:
-        return f"{found['host']}:{found['port']}"
+        return join_endpoint(found["host"], found["port"])
     if found["six"]:
-        return _end(f"[{found['host6']}]:{found['port6']}") or found["six"]
+        return _end(join_endpoint(found["host6"], found["port6"])) or found["six"]
     return _text(found["inside"], bool(found["more"])) if found["text"] else found["fd"]
 
 

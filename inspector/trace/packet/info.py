@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, assert_never
 from inspector.model.language import Sentence, marked, sentence
 from inspector.model.numbers import (
     ACK,
+    AUTHENTICATION,
+    ESP,
+    ETHERTYPE_MPLS,
+    ETHERTYPE_PPPOE_SESSION,
+    ETHERTYPE_RARP,
     FIN,
+    GRE,
+    HOP_BY_HOP,
+    IGMP,
+    IP_IN_IP,
+    IPV6_IN_IP,
     LINK_ETHERNET,
     RST,
     SYN,
@@ -37,10 +47,15 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _PREVIEW = 60
-_IP_PROTOCOLS = {0: "HOPOPT", 2: "IGMP", 4: "IPv4", 41: "IPv6", 47: "GRE", 50: "ESP", 51: "AH",
-                 88: "EIGRP", 89: "OSPF", 103: "PIM", 112: "VRRP", 132: "SCTP", 136: "UDP-Lite"}
-_ETHER_TYPES = {0x0842: "WoL", 0x8035: "RARP", 0x809B: "AppleTalk", 0x8863: "PPPoE", 0x8864: "PPPoE",
-                0x8847: "MPLS", 0x888E: "EAPOL", 0x88CC: "LLDP", 0x88E5: "MACsec", 0x88F7: "PTP"}
+_IP_PROTOCOLS = {
+    HOP_BY_HOP: "HOPOPT", IGMP: "IGMP", IP_IN_IP: "IPv4", IPV6_IN_IP: "IPv6", GRE: "GRE", ESP: "ESP",
+    AUTHENTICATION: "AH", 88: "EIGRP", 89: "OSPF", 103: "PIM", 112: "VRRP", 132: "SCTP", 136: "UDP-Lite",
+}
+_ETHER_TYPES = {
+    0x0842: "WoL", ETHERTYPE_RARP: "RARP", 0x809B: "AppleTalk", 0x8863: "PPPoE",
+    ETHERTYPE_PPPOE_SESSION: "PPPoE", ETHERTYPE_MPLS: "MPLS", 0x888E: "EAPOL", 0x88CC: "LLDP",
+    0x88E5: "MACsec", 0x88F7: "PTP",
+}
 _UDP_PORTS = {67: "DHCP", 68: "DHCP", 123: "NTP", 137: "NBNS", 138: "NBDS", 161: "SNMP", 443: "QUIC",
               514: "Syslog", 546: "DHCPv6", 547: "DHCPv6", 1900: "SSDP"}
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.language import Sentence, sentence
-from inspector.model.numbers import TCP
+from inspector.model.numbers import ACK, TCP
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols import REGISTRY
@@ -226,7 +226,7 @@ def _tcp_notes(trace: Trace, row: Row, stream: int) -> tuple[dict[str, Sentence]
     flow = trace.flow(stream)
     seq, ack = flow.relative(row)
     notes = {"tcp.seq_raw": sentence("relative {number}", number=seq)}
-    if int(trace.index.tcp_flags[row]) & 16:
+    if int(trace.index.tcp_flags[row]) & ACK:
         notes["tcp.ack_raw"] = sentence("relative {number}", number=ack)
     found = [Field("tcp.stream", "Conversation", f"TCP {stream}", 0, 0)]
     for name in flow.analysis(row):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from inspector.model.endpoint import parts_of_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import rows_in
 from inspector.model.records import Call, KernelSample
@@ -51,7 +52,7 @@ class _Conversations:
     def add(self, chosen: _Chosen) -> None:
         for end in (chosen.ends.client, chosen.ends.server):
             self.by_end.setdefault(end, []).append(chosen)
-            self.by_port.setdefault(end.rpartition(":")[2], []).append(chosen)
+            self.by_port.setdefault(parts_of_endpoint(end)[1], []).append(chosen)
 
     def near(self, local: str | None, peers: Iterable[str | None]) -> Sequence[_Chosen]:
         """Those that a socket may be of: by whom it speaks to, else by its own address."""
@@ -60,7 +61,7 @@ class _Conversations:
             return [one for peer in known for one in self.by_end.get(peer, ())]
         if local is None:
             return ()
-        return self.by_end.get(local) or self.by_port.get(local.rpartition(":")[2]) or ()
+        return self.by_end.get(local) or self.by_port.get(parts_of_endpoint(local)[1]) or ()
 
 
 def conversation_part(trace: Trace, conversation: Conversation) -> Iterator[bytes]:

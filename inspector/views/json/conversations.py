@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inspector.model.endpoint import join_endpoint
+from inspector.model.endpoint import join_endpoint, parts_of_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.trace.application.packets import by_ports
 from inspector.trace.flows.copies import may_hold_copies
@@ -172,14 +172,14 @@ def _conversation(
         found["application"] = protocol.name
     for key, here, there in (("process_a", row.a, row.b), ("process_b", row.b, row.a)):
         process = processes.get((row.protocol, here, there)) or processes.get((row.protocol, here, ""))
-        process = process or processes.get((row.protocol, here[here.rindex(":") :], ""))
+        process = process or processes.get((row.protocol, f":{parts_of_endpoint(here)[1]}", ""))
         if process:
             found[key] = process
     return found
 
 
 def _ports(row: ConversationRow) -> tuple[int, int]:
-    return int(row.a.rpartition(":")[2]), int(row.b.rpartition(":")[2])
+    return int(parts_of_endpoint(row.a)[1]), int(parts_of_endpoint(row.b)[1])
 
 
 _Processes = dict[tuple[str, str, str], str]      # protocol, own address, peer or "" -> "client 4131"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from inspector.model.endpoint import parts_of_endpoint
 from inspector.model.records import FROM, Call
 
 _ANY = {"0.0.0.0", "[::]", ""}
@@ -175,8 +176,8 @@ def same_address(given: str | None, wanted: str) -> bool:
         return False
     if given == wanted:
         return True
-    host, _, port = given.rpartition(":")
-    return host in _ANY and port == wanted.rpartition(":")[2]
+    host, port = parts_of_endpoint(given)
+    return host in _ANY and port == parts_of_endpoint(wanted)[1]
 
 
 def belongs_between(socket: Socket, call: Call, accepted: Socket | None, ends: tuple[str, str]) -> bool:

@@ -455,8 +455,7 @@ class SocketLines:
             return "closed" if self._is_closed(socket) else "connected"
         sample = self._of_calls.get(socket.number)
         local = socket.local or ("" if sample is None else sample.local)
-        host, _, port = local.rpartition(":")
-        is_a = (host.strip("[]"), int(port)) == flow.a
+        is_a = local == join_endpoint(*flow.a)
         states = flow.state if self.row is None else flow.states(row_at(rows, place - 1), self._time_ns or 0)
         return states[0 if is_a else 1]
 

@@ -192,7 +192,7 @@ def merge(parts: list[Layer]) -> Layer:
 def _tag(batch: Batch, layer: Layer, size: int) -> Layer:
     layer = layer.where(batch.captured[layer.rows] >= layer.at + size)
     kind = batch.gather(">u2", layer.rows, layer.at + size - 2).astype(np.int64)
-    lengths = (kind <= LONGEST_8023) & ((layer.kind == 0x8100) | (layer.kind == 0x9100))
+    lengths = (kind <= LONGEST_8023) & ((layer.kind == ETHERTYPE_VLAN) | (layer.kind == ETHERTYPE_QINQ_OLD))
     return _llc(batch, layer.moved(layer.at + size, kind), lengths)
 
 

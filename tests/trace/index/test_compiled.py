@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import islice, product
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.model import numbers
 from inspector.trace.index.streams import Streams, Traffic
 from inspector.wire import compiled
 from tests.support.captures.frames import pcap_bytes, pcapng_bytes
@@ -97,3 +99,13 @@ def test_tables_grow_over_many_conversations() -> None:
 
     looped, plain = compiled_and_not(numbered)
     assert looped == plain == [row // 3 for row in range(40_000)]
+
+
+def test_the_loops_know_protocols_by_the_numbers_of_the_model() -> None:
+    """C has no import of them: what stands there under a name of ours is the same number."""
+    text = (Path(compiled.__file__).parent / "_loops.c").read_text(encoding="utf-8")
+    own = {name.replace("TYPE_", "ETHERTYPE_") if name.startswith("TYPE_") else name: int(value, 0)
+           for enum in re.findall(r"^enum \{(.*)\}", text, re.M)
+           for name, value in re.findall(r"(\w+) = (\w+)", enum)}
+    shared = {name: getattr(numbers, name) for name in own if hasattr(numbers, name)}
+    assert len(shared) >= 14 and {name: own[name] for name in shared} == shared

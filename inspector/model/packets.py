@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import MutableSequence, Sequence
-from typing import TYPE_CHECKING, NamedTuple, NewType, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NewType, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,12 +29,12 @@ class Instant(NamedTuple):
     time_ns: int
 
 
-def row_at(column: NDArray[np.int64], place: int) -> Row:
+def row_at(column: NDArray[np.integer[Any]], place: int) -> Row:
     """The row that stands at `place` of an array. IndexError: there is no such place."""
     return Row(column.item(place))
 
 
-def rows_in(column: NDArray[np.int64]) -> list[Row]:
+def rows_in(column: NDArray[np.integer[Any]]) -> list[Row]:
     """The rows that an array holds."""
     return cast("list[Row]", column.tolist())
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]           # where one function serves columns of several types
+Structs = NDArray[np.void]              # of several fields each, as bytes of a file or header hold them
+Objects = NDArray[np.object_]
+Integers = NDArray[np.integer[Any]]     # whole numbers of any width: a function that serves several columns
 Int64s = NDArray[np.int64]
 UInt64s = NDArray[np.uint64]
 UInt32s = NDArray[np.uint32]

@@ -57,7 +57,7 @@ class Contents:
         # By what they are, and which of several alike in a section; how many there were of each in it so far.
         self._numbers: dict[tuple[pcapng.Interface, int], int] = {}
         self._alike: dict[pcapng.Interface, int] = {}
-        self._links = Growing("i8")          # link types of the interfaces
+        self._links = Growing(np.int64)          # link types of the interfaces
         self._pending: dict[tuple[int, int], int] = {}
 
     def interface(self, interface: pcapng.Interface) -> int:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from inspector.wire import pcapng
-from inspector.wire.arrays import Array, Int64s, UInt8s, UInt64s
+from inspector.wire.arrays import Int64s, Structs, UInt8s, UInt64s
 
 MAX_FRAME = 256 * 1024          # larger frames are taken for damage, as other readers do,
 LARGE_FRAMES = {231: 1 << 27, 249: 1 << 27, 279: 1 << 23}     # but for D-Bus, USBPcap and EBHSCR
@@ -113,7 +113,7 @@ def nanoseconds(ticks: UInt64s, resolution: int, offset: Int64s) -> Int64s:
     return result + base
 
 
-def gather(buffer: bytearray, starts: Int64s, kind: np.dtype[np.void]) -> Array:
+def gather(buffer: bytearray, starts: Int64s, kind: np.dtype[np.void]) -> Structs:
     """The structure that stands at each of `starts`."""
     size = kind.itemsize
     view = np.ndarray((max(len(buffer) - size + 1, 0),), np.dtype((np.void, size)), buffer, 0, (1,))

@@ -30,8 +30,8 @@ class _Interfaces:
     """The interfaces of a section as columns: their numbers in the trace, their clocks, their limits."""
 
     def __init__(self) -> None:
-        self.number, self.limit = Growing("i8"), Growing("i8")
-        self.resolution, self.offset = Growing("u1"), Growing("i8")
+        self.number, self.limit = Growing(np.int64), Growing(np.int64)
+        self.resolution, self.offset = Growing(np.uint8), Growing(np.int64)
         self.snaplen = 0                     # of the first one
         self._met = [(0, 0)]                 # packets stepped over when how many interfaces were known
 

@@ -5,19 +5,12 @@ A call has no packet's field, so every test of one is false for it (and its nega
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
-from typing import Any
-
 from inspector.model.records import Call
-from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not
+from inspector.trace.filter.syntax import ORDERS, Both, Compare, Has, Node, Not
 from inspector.trace.filter.tests import matcher
 
 CALL_FIELDS = ("pid", "role", "call", "arguments", "result", "errno")
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq, "===": operator.eq, "!=": operator.ne, "!==": operator.ne, ">": operator.gt,
-    "<": operator.lt, ">=": operator.ge, "<=": operator.le,
-}
+
 
 
 def call_matches(node: Node, call: Call) -> bool:
@@ -66,7 +59,7 @@ def _compare(node: Compare, call: Call) -> bool:
         return node.values[0][0].value in str(value)
     if node.operator == "matches":
         return matcher(node.values[0][0], "")(str(value))
-    return _OPERATORS[node.operator](value, groups[0][0])
+    return bool(ORDERS[node.operator](value, groups[0][0]))
 
 
 def _like(value: int | str, text: str) -> int | str | None:

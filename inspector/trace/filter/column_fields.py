@@ -15,7 +15,7 @@ import numpy as np
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, TCP_FLAGS, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.beside import HeaderColumns, HeaderTable
-from inspector.wire.arrays import Array, Bools, Int64s
+from inspector.wire.arrays import Bools, Int64s, Integers
 from inspector.wire.headers.read import NO_OFFSET, PORTS, SHORT, UNSIZED
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Rows = slice | Int64s
 class Column(NamedTuple):
     """Values of a field, several where a packet has it several times, and which packets have it."""
 
-    values: tuple[Array, ...]
+    values: tuple[Integers, ...]
     present: Bools
 
 

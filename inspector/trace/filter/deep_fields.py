@@ -36,7 +36,7 @@ from inspector.trace.filter.time_fields import TIMES, judged
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import packet_info
 from inspector.trace.packet.protocol_names import frame_protocols, header_places
-from inspector.wire.arrays import Array, Bools
+from inspector.wire.arrays import Bools
 from inspector.wire.headers.read import NO_OFFSET
 from inspector.wire.tcp.flags import NAMES
 
@@ -229,7 +229,7 @@ def _possible(*protocols: Protocol) -> Possible:
     carriers = dict.fromkeys(carrier for protocol in protocols for carrier in protocol.carriers)
     tests = [_POSSIBLE[carrier] for carrier in carriers]
 
-    def read(index: Index, rows: Rows) -> Array:
+    def read(index: Index, rows: Rows) -> Bools:
         found = tests[0](index, rows)
         for test in tests[1:]:
             found = found | test(index, rows)

@@ -87,7 +87,7 @@ class Evaluation:
         self._awaited: int | None = None     # the conversation that has to be decoded before it goes on
         self.in_part: set[tuple[str, Row]] = set()
         trace.searched_in_part = self.in_part
-        self._found = Growing("i8", room=trace.index.count)
+        self._found = Growing(np.int64, room=trace.index.count)
         self.position = 0                    # packets looked at, all before it
         self._region: Int64s = np.zeros(0, "i8")         # packets from there on, by conversation,
         self._stream: Int32s = np.zeros(0, "i4")         # of each its conversation,

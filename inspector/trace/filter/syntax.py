@@ -6,9 +6,12 @@ parentheses, `any`/`all` before a comparison, bare names. Meaning (fields, types
 
 from __future__ import annotations
 
+import operator
 import re
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 from inspector.model.language import marked
 from inspector.wire.text import escaped
@@ -25,7 +28,15 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
-_COMPARISONS = {
+Order = Literal["==", "===", "!=", "!==", ">", "<", ">=", "<="]
+Operator = Literal[Order, "contains", "matches", "in"]
+TokenKind = Literal["string", "sign", "word", "end"]
+TOKEN_KINDS: tuple[TokenKind, ...] = get_args(TokenKind)
+ORDERS: dict[Order, Callable[[Any, Any], Any]] = {          # of two values, or of a column and a value
+    "==": operator.eq, "===": operator.eq, "!=": operator.ne, "!==": operator.ne, ">": operator.gt,
+    "<": operator.lt, ">=": operator.ge, "<=": operator.le,
+}
+_COMPARISONS: dict[str, Operator] = {
     "==": "==", "eq": "==", "any_eq": "==", "!=": "!=", "ne": "!=", "all_ne": "!=", "===": "===",
     "all_eq": "===", "!==": "!==", "~=": "!==", "any_ne": "!==", ">": ">", "gt": ">", "<": "<", "lt": "<",
     ">=": ">=", "ge": ">=", "<=": "<=", "le": "<=", "contains": "contains",
@@ -60,7 +71,7 @@ class FilterError(ValueError):
 class Token:
     """A word, sign or string; `value` is a string's content or the word itself."""
 
-    kind: str                # "string", "sign", "word", "end"
+    kind: TokenKind
     value: str
     position: int
     length: int
@@ -77,7 +88,7 @@ class Compare:
     """`field op value`, `value` a token, or several (each one or a range's two) for `in`."""
 
     field: Token
-    operator: str
+    operator: Operator
     values: tuple[tuple[Token, ...], ...]
     quantifier: str = ""     # "any", "all" where written
 
@@ -119,7 +130,7 @@ def tokens_of(text: str) -> list[Token]:
             if text[start] == '"' or text[start : start + 2] == 'r"':
                 raise FilterError("A string begins here and does not end.", text, start, len(text) - start)
             raise FilterError(f"The character {text[start]!r} has no meaning here.", text, start)
-        kind = match.lastgroup or "end"
+        kind: TokenKind = next((one for one in TOKEN_KINDS if one == match.lastgroup), "end")
         value, start = match.group(kind), match.start(kind)
         raw = kind == "string" and value.startswith("r")
         found.append(Token(kind, _unquoted(value) if kind == "string" else value, start, len(value), raw))
@@ -153,7 +164,7 @@ class Parser:
 
     def parse(self) -> Node:
         """The tree of the whole filter; FilterError where it is wrong."""
-        if self._next.kind == "end":
+        if self._tokens[0].kind == "end":
             raise FilterError("The filter is empty.", self._text, 0)
         tree = self._either()
         if self._next.kind != "end":
@@ -233,18 +244,18 @@ class Parser:
         if negated:
             self._take()
         sign = self._next
-        operator = _COMPARISONS.get(sign.value.lower()) if sign.kind != "string" else None
-        if operator is None:
+        asked = _COMPARISONS.get(sign.value.lower()) if sign.kind != "string" else None
+        if asked is None:
             if self._is("=", "&", "|"):
                 raise self._error(_SINGLE[sign.value])
             if quantifier:
                 raise self._error(f"After {quantifier} and a field a comparison should stand.")
             return Has(field)
         self._take()
-        if operator == "in":
+        if asked == "in":
             test = Compare(field, "in", self._set(), quantifier)
             return Not(test) if negated else test
-        return Compare(field, operator, ((self._value(),),), quantifier)
+        return Compare(field, asked, ((self._value(),),), quantifier)
 
     def _value(self) -> Token:
         token = self._next

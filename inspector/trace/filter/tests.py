@@ -6,13 +6,12 @@ costs little; the others (`deep`) are asked only about packets that the cheap on
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -21,9 +20,9 @@ from inspector.model.packets import Row, row_at
 from inspector.trace.filter.column_fields import COLUMNS, Column, ColumnField, Rows
 from inspector.trace.filter.deep_fields import BYTES_OF, DEEP
 from inspector.trace.filter.field import Alike, DeepField, Value
-from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not, Token, wrong
+from inspector.trace.filter.syntax import ORDERS, Both, Compare, Has, Node, Not, Order, Token, wrong
 from inspector.trace.filter.values import Network, value_of
-from inspector.wire.arrays import Array, Bools, Int64s
+from inspector.wire.arrays import Bools, Int64s, Integers
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -31,10 +30,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _NUMERIC = ("number", "flag", "seconds", "time")
-_PLAIN: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq, "===": operator.eq, "!=": operator.ne, "!==": operator.ne, ">": operator.gt,
-    "<": operator.lt, ">=": operator.ge, "<=": operator.le,
-}
+
 _ANSWERS = 4096                  # records of which it is known whether a test holds for them
 _ALL_OF = ("!=", "===")          # these hold when they hold for every value of the field
 
@@ -55,7 +51,7 @@ class ColumnTest:
     """Field against a value by columns; `holds` is applied to each of the field's values."""
 
     field: ColumnField
-    holds: Callable[[Trace, Array], Bools] | None
+    holds: Callable[[Trace, Integers], Bools] | None
     every: bool
     deep: bool = False
 
@@ -91,7 +87,7 @@ class FieldsTest:
 
     left: ColumnField
     right: ColumnField
-    operator: str
+    operator: Order
     every: bool
     deep: bool = False
 
@@ -99,7 +95,7 @@ class FieldsTest:
         """Which of the rows it holds for."""
         index = trace.index
         (left, here), (right, there) = self.left.read(index, rows), self.right.read(index, rows)
-        answers = [_PLAIN[self.operator](a, b) for a in left for b in right]
+        answers = [ORDERS[self.operator](a, b) for a in left for b in right]
         joined = np.logical_and.reduce(answers) if self.every else np.logical_or.reduce(answers)
         found: Bools = joined & here & there
         several = {at for field in (self.left, self.right) for _, places in field.elsewhere(index, rows)
@@ -113,7 +109,7 @@ class FieldsTest:
     def _matches(self, index: Index, row: Row) -> bool:
         """The same for a packet of several headers."""
         pairs = [(a, b) for a in self.left.values(index, row) for b in self.right.values(index, row)]
-        answers = [bool(_PLAIN[self.operator](a, b)) for a, b in pairs]
+        answers = [bool(ORDERS[self.operator](a, b)) for a, b in pairs]
         return bool(answers) and (all(answers) if self.every else any(answers))
 
 
@@ -258,38 +254,41 @@ def _has(token: Token, text: str) -> Test:
 def _compare(node: Compare, text: str) -> Test:
     field, sign = field_of(node.field, text), node.operator
     every = node.quantifier == "all" or (sign in _ALL_OF and node.quantifier != "any")
-    if sign in ("contains", "matches"):
+    if sign == "contains" or sign == "matches":             # (not `in`: what is left is an order)
         return _search(node, field, every, text)
     if field.type in ("protocol", "bytes") and sign != "in":
         searched = field.type == "bytes" or node.field.value in BYTES_OF
         raise wrong(f"{node.field.value} can only be searched with contains or matches." if searched
                     else f"{node.field.value} can only be asked for being there.", node.field, text)
     token = node.values[0][0]
-    other = COLUMNS.get(token.value) if token.kind == "word" and sign != "in" else None
-    if other is not None and isinstance(field, ColumnField):
-        return _two_fields(node, field, other, every, text)
+    if sign != "in" and token.kind == "word" and isinstance(field, ColumnField):
+        other = COLUMNS.get(token.value)
+        if other is not None:
+            return _two_fields(node, sign, field, other, every, text)
     tests = [[value_of(part, field, node.field.value, text) for part in group] for group in node.values]
     if isinstance(field, ColumnField):
         return ColumnTest(field, _by_column(field, sign, tests), every)
     return DeepTest(field.read, field.possible, _by_value(sign, tests), every, field.alike)
 
 
-def _two_fields(node: Compare, field: ColumnField, other: ColumnField, every: bool, text: str) -> Test:
+def _two_fields(
+    node: Compare, sign: Order, field: ColumnField, other: ColumnField, every: bool, text: str
+) -> Test:
     token = node.values[0][0]
     same = field.type == other.type or (field.type in _NUMERIC and other.type in _NUMERIC)
     if not same or other.type == "protocol":
         first, second = node.field.value, token.value
         raise wrong(f"{first} and {second} are of different types.", token, text)
-    if field.type == "ipv6" and node.operator not in ("==", "!=", "===", "!=="):
+    if field.type == "ipv6" and sign not in ("==", "!=", "===", "!=="):
         raise wrong("Two IPv6 fields can only be compared for being equal.", token, text)
-    return FieldsTest(field, other, node.operator, every)
+    return FieldsTest(field, other, sign, every)
 
 
 def _by_column(
-    field: ColumnField, sign: str, tests: list[list[Any]]
-) -> Callable[[Trace, Array], Bools]:
+    field: ColumnField, sign: Order | Literal["in"], tests: list[list[Any]]
+) -> Callable[[Trace, Integers], Bools]:
     """How a value of the field is compared: a function of a whole column of them."""
-    def one(trace: Trace, column: Array, sign: str, value: object) -> Bools:
+    def one(trace: Trace, column: Integers, sign: Order, value: object) -> Bools:
         if field.type == "ipv6":
             assert isinstance(value, Network)
             addresses = trace.index.addresses
@@ -300,13 +299,13 @@ def _by_column(
             return answer
         if isinstance(value, Network):
             return value.compare4(sign, column)
-        found: Bools = _PLAIN[sign](column, value)
+        found: Bools = ORDERS[sign](column, value)
         return found
 
     if sign != "in":
         return lambda trace, column: one(trace, column, sign, tests[0][0])
 
-    def in_set(trace: Trace, column: Array) -> Bools:
+    def in_set(trace: Trace, column: Integers) -> Bools:
         found = np.zeros(len(column), np.bool_)
         for group in tests:
             if len(group) == 1:
@@ -318,17 +317,16 @@ def _by_column(
     return in_set
 
 
-def _by_value(sign: str, tests: list[list[Any]]) -> Callable[[Value], bool]:
-    compare = _PLAIN.get(sign)
-
+def _by_value(sign: Order | Literal["in"], tests: list[list[Any]]) -> Callable[[Value], bool]:
     def in_set(value: Any) -> bool:
         return any(
             value == group[0] if len(group) == 1 else group[0] <= value <= group[1]
             for group in tests
         )
 
-    if compare is None:
+    if sign == "in":
         return in_set
+    compare = ORDERS[sign]
     return lambda value: bool(compare(value, tests[0][0]))
 
 

@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
-from inspector.trace.filter.syntax import FilterError, Token
-from inspector.wire.arrays import Array, Bools, UInt64s
+from inspector.trace.filter.syntax import ORDERS, FilterError, Order, Token
+from inspector.wire.arrays import Bools, Integers, UInt64s
 
 if TYPE_CHECKING:
     from inspector.trace.filter.column_fields import ColumnField
@@ -33,17 +33,14 @@ class Network:
     value: int
     mask: int
 
-    def compare4(self, operator: str, column: Array) -> Bools:
+    def compare4(self, order: Order, column: Integers) -> Bools:
         """Compare a column of IPv4 addresses as numbers, under the mask."""
         masked = column if self.mask == 0xFFFFFFFF else column & np.uint32(self.mask)
         wanted = np.uint32(self.value & self.mask)
-        found: Bools = {
-            "==": np.equal, "===": np.equal, "!=": np.not_equal, "!==": np.not_equal, ">": np.greater,
-            "<": np.less, ">=": np.greater_equal, "<=": np.less_equal,
-        }[operator](masked, wanted)
+        found: Bools = ORDERS[order](masked, wanted)
         return found
 
-    def compare6(self, operator: str, high: UInt64s, low: UInt64s) -> Bools:
+    def compare6(self, order: Order, high: UInt64s, low: UInt64s) -> Bools:
         """Compare IPv6 addresses, given as two words each, under the mask."""
         over, under = np.uint64(self.mask >> 64), np.uint64(self.mask & _FULL)
         wanted = self.value & self.mask
@@ -51,11 +48,21 @@ class Network:
         high, low = high & over, low & under
         equal: Bools = (high == a) & (low == b)
         less: Bools = (high < a) | ((high == a) & (low < b))
-        answers: dict[str, Callable[[], Bools]] = {
-            "==": lambda: equal, "===": lambda: equal, "!=": lambda: ~equal, "!==": lambda: ~equal,
-            "<": lambda: less, "<=": lambda: less | equal, ">": lambda: ~(less | equal), ">=": lambda: ~less,
-        }
-        return answers[operator]()
+        match order:
+            case "==" | "===":
+                return equal
+            case "!=" | "!==":
+                return ~equal
+            case "<":
+                return less
+            case "<=":
+                return less | equal
+            case ">":
+                return ~(less | equal)
+            case ">=":
+                return ~less
+            case _:
+                assert_never(order)
 
 
 def value_of(token: Token, field: ColumnField | DeepField, name: str, text: str) -> object:

@@ -21,7 +21,7 @@ from inspector.protocols import readers
 from inspector.protocols.api import CARRIER_OF
 from inspector.trace.flows.copies import Elsewhere, copies, out_of_order
 from inspector.trace.flows.tcp_streams import Segment, extend, extend_few
-from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
+from inspector.wire.arrays import Bools, Int64s, Integers, UInt8s
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import NO_OFFSET, UNSIZED
 from inspector.wire.tcp.analysis import UNKNOWN_TIME, Columns, TcpAnalysis
@@ -494,7 +494,7 @@ class TcpFlow:
         bits = np.zeros(len(rows), np.int64)
         bits[list(flagged)] = list(flagged.values())
 
-        def column(values: Array) -> Int64s:
+        def column(values: Integers) -> Int64s:
             return np.asarray(values[rows], np.int64)
 
         return TcpFacts(

@@ -8,7 +8,7 @@ import numpy as np
 
 from inspector.model.numbers import FIN, RST, SYN
 from inspector.model.packets import Row
-from inspector.wire.arrays import Array, Int64s, UInt8s, UInt16s, UInt32s
+from inspector.wire.arrays import Int64s, UInt8s, UInt16s, UInt32s
 
 _FEW = 16                # segments up to which columns cost more than they save
 _LONG = 64               # segments of a run, on average, from which on arrays are faster than lists
@@ -27,7 +27,7 @@ def extend(streams: tuple[ByteStream, ByteStream], directions: UInt8s, rows: Int
         opens = mine[flags[mine] & SYN != 0]
         if len(opens):
             stream.open_at((int(seq[opens[0]]) + 1) & 0xFFFFFFFF)
-        columns: list[Array] = [column[mine] for column in (rows, flags, seq, length, captured, payload)]
+        columns = rows[mine], flags[mine], seq[mine], length[mine], captured[mine], payload[mine]
         if len(mine) > _FEW:
             _extend_by_runs(stream, *columns)
         else:

@@ -12,7 +12,7 @@ import socket
 import numpy as np
 
 from inspector.trace.index.columns import Growing
-from inspector.wire.arrays import Array, Bools, Int32s, Int64s, UInt32s, UInt64s
+from inspector.wire.arrays import Bools, Int32s, Int64s, Integers, UInt32s, UInt64s
 from inspector.wire.headers.read import Headers
 
 NO_ADDRESS = 0xFFFFFFFF
@@ -25,8 +25,8 @@ class KeyTable:
     """Numbers keys (two arrays of 64-bit words) in order of first appearance."""
 
     def __init__(self) -> None:
-        self.first = Growing("u8")
-        self.second = Growing("u8")
+        self.first = Growing(np.uint64)
+        self.second = Growing(np.uint64)
         self.slots: Int32s = np.full(1024, -1, "i4")
         # Odd and secret, so that nobody can write a capture whose keys all meet in one slot.
         self.mix = np.frombuffer(os.urandom(24), "u8") | np.uint64(1)
@@ -131,7 +131,7 @@ class Addresses:
         ids = self.number6(ends[:, 0].copy(), ends[:, 1].copy()).reshape(-1, 2)
         source[rows[still]], destination[rows[still]] = ids[:, 0], ids[:, 1]
 
-    def number4(self, values: Array) -> UInt32s:
+    def number4(self, values: Integers) -> UInt32s:
         """Ids of IPv4 addresses given as numbers."""
         ids = values.astype("u4")
         high = ids >= _OTHER
@@ -188,7 +188,7 @@ class Addresses:
         found: Bools = ids != NO_ADDRESS
         return found
 
-    def places6(self, ids: UInt32s) -> Int64s:
+    def places6(self, ids: Integers) -> Int64s:
         """The places of IPv6 ids in `table6`; any for other ids."""
         places = ids.astype("i8") - _OTHER
         found: Int64s = np.where((places >= 0) & (places < len(self._six)), places, 0)

@@ -15,7 +15,7 @@ from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.addresses import Addresses
 from inspector.trace.index.columns import Growing
-from inspector.wire.arrays import Array, Int32s, Int64s, UInt8s, UInt16s, UInt32s
+from inspector.wire.arrays import Int32s, Int64s, Integers, UInt8s, UInt16s, UInt32s
 from inspector.wire.headers.read import Beside
 
 Ends = tuple[UInt32s, UInt32s]             # ids of the addresses, source and destination
@@ -77,7 +77,7 @@ class HeaderTable(HeaderColumns):
     def __init__(self, addresses: Addresses) -> None:
         self.addresses = addresses
         self._columns = {
-            name: Growing(kind) for name, kind in zip(OtherHeader._fields, _DTYPES, strict=True)
+            name: Growing(np.dtype(kind)) for name, kind in zip(OtherHeader._fields, _DTYPES, strict=True)
         }
         self._show()
 
@@ -95,7 +95,7 @@ class HeaderTable(HeaderColumns):
             return
         rows = np.concatenate([part.rows for part in parts])
         order = np.argsort(rows, kind="stable")
-        found: dict[str, Array] = {
+        found: dict[str, Integers] = {
             "row": rows + base,
             "src": np.concatenate([source for source, _ in ends]),
             "dst": np.concatenate([destination for _, destination in ends]),

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Mapping
+from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inspector.wire.arrays import Array
+from inspector.wire.arrays import Integers
 
+S = TypeVar("S", bound=np.generic)
 _RESERVED_ROWS = 1 << 26
 _LEAST_ROWS = 1 << 12
 _NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
@@ -24,7 +27,7 @@ class Columns:
     def __init__(self, dtypes: Mapping[str, str], reserve: int = _RESERVED_ROWS) -> None:
         self._dtypes = dict(dtypes)
         self.capacity = 0
-        self.arrays: dict[str, Array] = {}
+        self.arrays: dict[str, Integers] = {}
         self._reserve(reserve)
 
     @property
@@ -65,21 +68,21 @@ class Columns:
             self.arrays[name][:kept] = array
 
 
-class Growing:
+class Growing(Generic[S]):
     """One array that grows at its end by doubling; `values` is the part in use."""
 
-    def __init__(self, dtype: str, width: int = 1, room: int = 256) -> None:
+    def __init__(self, dtype: type[S] | np.dtype[S], width: int = 1, room: int = 256) -> None:
         """`room`: rows that it has room for; the system gives memory for those in use."""
         self._shape: tuple[int, ...] = () if width == 1 else (width,)
-        self._data: Array = np.zeros((max(room, 256), *self._shape), dtype)
+        self._data: NDArray[S] = np.zeros((max(room, 256), *self._shape), dtype)
         self.count = 0
 
     @property
-    def values(self) -> Array:
+    def values(self) -> NDArray[S]:
         """The rows in use (a view, valid until the next `extend`)."""
         return self._data[: self.count]
 
-    def room(self, rows: int) -> Array:
+    def room(self, rows: int) -> NDArray[S]:
         """All its rows, those in use and room for so many more, which `count` then tells of."""
         count = self.count + rows
         if count > len(self._data):
@@ -88,7 +91,7 @@ class Growing:
             self._data = larger
         return self._data
 
-    def extend(self, rows: Array) -> None:
+    def extend(self, rows: NDArray[S]) -> None:
         """Append `rows`."""
         count = self.count + len(rows)
         self.room(len(rows))[self.count : count] = rows

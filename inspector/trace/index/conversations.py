@@ -16,7 +16,7 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.index import Index
-from inspector.wire.arrays import Array, Bools, Int32s, Int64s, UInt16s, UInt32s
+from inspector.wire.arrays import Bools, Int32s, Int64s, UInt16s, UInt32s
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP}
 _KEPT = 4096            # conversations whose rows are remembered
@@ -213,7 +213,7 @@ def conversation_columns(index: Index, protocol: str) -> ConversationColumns:
     known = np.flatnonzero(first >= 0)    # others are known from the quotation in an ICMP error alone
     here, there = stream[forward], stream[~forward]
 
-    def counted(of: Int32s, weights: Array | None = None) -> Int64s:
+    def counted(of: Int32s, weights: UInt32s | None = None) -> Int64s:
         sums: Int64s = np.bincount(of, weights, size)[known].astype("i8", copy=False)
         return sums
 

@@ -16,7 +16,7 @@ from inspector.trace.index.beside import Ends, HeaderColumns, HeaderTable
 from inspector.trace.index.columns import Columns, Growing
 from inspector.trace.index.reassembly import Reassembly
 from inspector.trace.index.streams import Streams, Traffic
-from inspector.wire.arrays import Array, Int32s, Int64s, UInt8s, UInt32s, UInt64s
+from inspector.wire.arrays import Int32s, Int64s, Integers, UInt8s, UInt32s, UInt64s
 from inspector.wire.headers.read import BOGUS, UNSIZED, Beside, Headers
 
 DTYPES = {
@@ -61,8 +61,8 @@ class Index(HeaderColumns):
         self.outer, self.quoted = HeaderTable(self.addresses), HeaderTable(self.addresses)
         self.reassembly = Reassembly()
         self.several_interfaces = False        # packets come from more than the first one
-        self.sections = Growing("i8")          # rows at which a further section of the file begins
-        self.other_frames = Growing("i8")      # of each, how many packets stand before it in the file
+        self.sections = Growing(np.int64)          # rows at which a further section of the file begins
+        self.other_frames = Growing(np.int64)      # of each, how many packets stand before it in the file
         self._show()
 
     def _show(self) -> None:
@@ -104,7 +104,7 @@ class Index(HeaderColumns):
         source, destination = self.addresses.of_batch(headers)
         if headers.fragments:
             self.reassembly.take(headers, source, destination, row_after(start))
-        written = {
+        written: dict[str, Integers] = {
             "time_ns": time_ns, "length": length, "cap_len": cap_len, "offset": offset, "src": source,
             "dst": destination, "stream": self._streams(headers, source, self._final(headers, destination)),
             "interface": np.minimum(interface, MANY_INTERFACES),
@@ -179,7 +179,7 @@ class _Other(NamedTuple):
     ends: Ends
     stream: Int32s
 
-    def traffic(self, protocol: int, base: int) -> tuple[Traffic, Array, Int64s]:
+    def traffic(self, protocol: int, base: int) -> tuple[Traffic, Int32s, Int64s]:
         """Those of one protocol that name a conversation, where its number goes, and in which rows."""
         headers, (source, destination) = self.part.headers, self.ends
         take = np.flatnonzero(headers.in_flow & (headers.protocol == protocol))

@@ -44,13 +44,13 @@ class Streams:
     def __init__(self, reuse: bool) -> None:
         self._reuse = reuse                    # TCP: ports may be used again
         self._pairs = KeyTable()
-        self._stream = Growing("i4")           # the newest conversation of each pair
-        self._first_row = Growing("i8")
-        self._reopened = Growing("?")          # by a SYN, on ports of an earlier conversation
-        self._low_first = Growing("?")         # its first packet came from the lower end of the pair
-        self._answered = Growing("?")          # a packet went back
-        self._base = Growing("u4", 2)          # sequence number with which each direction begins
-        self._known = Growing("?", 2)          # and whether that is known
+        self._stream = Growing(np.int32)           # the newest conversation of each pair
+        self._first_row = Growing(np.int64)
+        self._reopened = Growing(np.bool_)          # by a SYN, on ports of an earlier conversation
+        self._low_first = Growing(np.bool_)         # its first packet came from the lower end of the pair
+        self._answered = Growing(np.bool_)          # a packet went back
+        self._base = Growing(np.uint32, 2)          # sequence number with which each direction begins
+        self._known = Growing(np.bool_, 2)          # and whether that is known
 
     def __len__(self) -> int:
         return self._first_row.count

@@ -16,7 +16,7 @@ from inspector.trace.application.plain import PacketWords, PlainBlock, PlainConv
 from inspector.trace.flows.together.columns import previous
 from inspector.trace.packet.info import option_words
 from inspector.trace.packet.protocol_names import NO_KIND, plain_kinds
-from inspector.wire.arrays import Array, Bools, Int64s
+from inspector.wire.arrays import Bools, Int64s, Objects
 from inspector.wire.headers.read import CUT
 from inspector.wire.tcp.options import parse_options
 
@@ -40,7 +40,7 @@ class _Packets(NamedTuple):
     length: Int64s
 
 
-def _nothing(count: int) -> Array:
+def _nothing(count: int) -> Objects:
     found = np.empty(count, object)
     found.fill(_NOTHING)
     return found

@@ -30,7 +30,7 @@ from inspector.views.packets.list import seconds_text
 from inspector.views.packets.searching import looking_words, none_words
 from inspector.views.session.call_text import role_name
 from inspector.views.session.outside import outside_peers
-from inspector.wire.arrays import Int64s
+from inspector.wire.arrays import Int64s, Integers
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class Narrowing:
     text: str
     evaluation: Evaluation | None
     words: tuple[str, ...]
-    passing: Growing             # by number of the conversation
-    compared: Growing            # with words: how many packets each had then, -1: it was not
+    passing: Growing[np.bool_]           # by number of the conversation
+    compared: Growing[np.int64]           # with words: how many packets each had then, -1: it was not
     rows: int = 0                # of the evaluation, that were taken in
 
 
@@ -128,7 +128,7 @@ class ConversationList:
             passing[: self._narrowing.passing.count] = self._narrowing.passing.values
             self._order = self._sorted[passing[self._sorted]]
 
-    def _sort_keys(self) -> Int64s:
+    def _sort_keys(self) -> Integers:
         """A number for each conversation, by the column that is sorted by."""
         table, name = self.table, self.sorted_by
         if name in ("a", "b"):
@@ -203,7 +203,7 @@ class ConversationList:
             except FilterError:
                 evaluation = None
             words = tuple(text.lower().split())
-            self._narrowing = Narrowing(text, evaluation, words, Growing("?"), Growing("i8"))
+            self._narrowing = Narrowing(text, evaluation, words, Growing(np.bool_), Growing(np.int64))
             self._narrow()
         self._pick()
 

@@ -19,7 +19,7 @@ from inspector.trace.index.addresses import KeyTable
 from inspector.trace.index.columns import Growing
 from inspector.trace.index.conversations import PROTOCOLS
 from inspector.views.ladder.ends import Conversation
-from inspector.wire.arrays import Array, Bools, Int64s, UInt64s
+from inspector.wire.arrays import Bools, Int32s, Int64s, Integers, UInt8s, UInt16s, UInt32s, UInt64s
 from inspector.wire.tcp.options import Stamped, echoed_trip, parse_options
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class _Lines(NamedTuple):
     """
 
     row: Int64s
-    protocol: Array
-    network: Array
-    stream: Array
-    src: Array
-    dst: Array
-    sport: Array
-    dport: Array
+    protocol: UInt8s
+    network: UInt8s
+    stream: Int32s
+    src: UInt32s
+    dst: UInt32s
+    sport: UInt16s
+    dport: UInt16s
     carries: Bools
 
 
@@ -74,7 +74,7 @@ class ConversationTable:
         self.trace = trace
         self.seen = 0                      # packets that were taken in
         self._keys = KeyTable()
-        self._columns = {name: Growing(kind) for name, kind in _COLUMNS.items()}
+        self._columns = {name: Growing(np.dtype(kind)) for name, kind in _COLUMNS.items()}
         self._elsewhere = Elsewhere(trace), Elsewhere(trace)       # TCP's, and UDP's
         self._copies: set[Row] = set()     # SYNs that the file has twice
         self._trips: dict[int, int] = {}   # round trips of handshakes in which something was sent again
@@ -82,7 +82,7 @@ class ConversationTable:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def column(self, name: str) -> Array:
+    def column(self, name: str) -> Integers:
         """One column by its name."""
         return self._columns[name].values
 
@@ -157,7 +157,7 @@ class ConversationTable:
             heads = np.empty(fresh, "i8")
             new = np.flatnonzero(number >= known)
             heads[number[new][::-1] - known] = new[::-1]              # of several the first one stays
-            own: dict[str, Array] = {"first_row": lines.row[heads], "last_row": lines.row[heads]}
+            own: dict[str, Integers] = {"first_row": lines.row[heads], "last_row": lines.row[heads]}
             own |= {name: getattr(lines, name)[heads]
                     for name in ("protocol", "network", "stream", "src", "dst", "sport", "dport")}
             for name in ("syn_row", "accept_row", "ack_row", "fin_ab", "fin_ba"):
@@ -188,7 +188,7 @@ class ConversationTable:
         np.add.at(self.column("tries"), number[tries], 1)
         self._close(number, rows, forward, flags)
 
-    def _close(self, number: Int64s, rows: Int64s, forward: Bools, flags: Array) -> None:
+    def _close(self, number: Int64s, rows: Int64s, forward: Bools, flags: UInt16s) -> None:
         """What segments tell of the end: the FINs, and whether each was acknowledged."""
         index, fins, acks = self.trace.index, flags & FIN != 0, (flags & (ACK | RST)) == ACK
         for way, sent in (("ab", forward), ("ba", ~forward)):
@@ -301,7 +301,7 @@ def _key(lines: _Lines) -> tuple[UInt64s, UInt64s]:
     return lines.protocol.astype("u8") << np.uint64(8) | kind, np.where(in_flow, stream, pair)
 
 
-def _in_flow(stream: Array, protocol: Array) -> Bools:
+def _in_flow(stream: Int32s, protocol: UInt8s) -> Bools:
     """Which headers belong to a TCP or UDP conversation that the index has numbered."""
     in_flow: Bools = (stream >= 0) & ((protocol == TCP) | (protocol == UDP))
     return in_flow

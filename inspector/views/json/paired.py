@@ -28,7 +28,7 @@ from inspector.views.json.messages import (
     pair_of,
     streams_of,
 )
-from inspector.wire.arrays import Array, Bools, Int64s
+from inspector.wire.arrays import Bools, Int64s, Objects
 
 if TYPE_CHECKING:
     from inspector.trace.flows.together.spoken import Block
@@ -82,8 +82,8 @@ class _Records:
     start_ns: Int64s
     end_ns: Int64s
     chosen: Bools
-    text: Array
-    frames: Array
+    text: Objects
+    frames: Objects
 
     def at(self, places: slice | Int64s) -> _Records:
         """The records at these places."""
@@ -98,11 +98,11 @@ def _joined(parts: list[_Records]) -> _Records:
     return parts[0] if len(parts) == 1 else _Records(*map(np.concatenate, columns))
 
 
-def _objects(values: Sequence[Any]) -> Array:
+def _objects(values: Sequence[Any]) -> Objects:
     return np.fromiter(values, object, len(values))
 
 
-def _frames(rows: Int64s, bounds: Int64s, turns: Int64s) -> Array:
+def _frames(rows: Int64s, bounds: Int64s, turns: Int64s) -> Objects:
     """The numbers of each turn's packets as text, "" where it has one packet; turns begin at `bounds`."""
     found = _objects([""] * len(turns))
     for place in np.flatnonzero(np.diff(bounds)[turns] > 1).tolist():
@@ -137,9 +137,9 @@ class _Waiting:
         self._loose: list[tuple[int, int, LooseOne]] = []        # number of the first record, conversation
         self._printed = 0
         self._came = 0                                   # records so far
-        self._numbers = Growing("u4")                    # of each that came the one it is printed with, or 0
-        self._ends = Growing("i8")                       # of each that came the time of its last packet,
-        self._lasts = Growing("u4")                      # and its row
+        self._numbers = Growing(np.uint32)      # of each that came the one it is printed with, or 0
+        self._ends = Growing(np.int64)       # of each that came the time of its last packet,
+        self._lasts = Growing(np.uint32)        # and its row
         self.fresh = self.old = 0
 
     # --- what comes ----------------------------------------------------------------------------------

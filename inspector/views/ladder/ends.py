@@ -100,7 +100,7 @@ class Side:
         self.ends = Ends("", "", False)
         self.rows = np.zeros(0, np.int64)
         self.times = np.zeros(0, np.int64)
-        self._rows, self._times = Growing("i8"), Growing("i8")       # of a ladder of all
+        self._rows, self._times = Growing(np.int64), Growing(np.int64)       # of a ladder of all
         self._packets_read = 0
         self.servers: set[tuple[int, int]] = set()          # whom SYNs were for: number of address, port
         self._ends: dict[tuple[int, int], Ends] = {}        # of (protocol, stream), in a ladder of all

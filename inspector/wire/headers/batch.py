@@ -11,8 +11,9 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inspector.wire.arrays import Array, Bools, Int64s, UInt8s, UInt16s, UInt32s, UInt64s
+from inspector.wire.arrays import Bools, Int64s, Integers, UInt8s, UInt16s, UInt32s, UInt64s
 
 PADDING = 64           # readable bytes that the buffer must hold after the last frame's captured bytes
 
@@ -56,13 +57,13 @@ class Batch:
         self.captured = captured
         self.lengths = lengths
         self.deep: list[Int64s] = []               # frames of which not all headers are read
-        self._views: dict[np.dtype[Any], Array] = {}
+        self._views: dict[np.dtype[Any], NDArray[Any]] = {}
 
     def __len__(self) -> int:
         return len(self.starts)
 
-    def gather(self, dtype: np.dtype[Any] | str, rows: Int64s, at: Int64s | int) -> Array:
-        """The structure or number of `dtype` that stands at offset `at` in each of the frames `rows`."""
+    def gather(self, dtype: np.dtype[Any] | str, rows: Int64s, at: Int64s | int) -> NDArray[Any]:
+        """The structure or number of `dtype` that stands at `at` in each of the frames `rows`."""
         kind = np.dtype(dtype)
         view = self._views.get(kind)
         if view is None:
@@ -70,7 +71,7 @@ class Batch:
             raw = np.dtype((np.void, kind.itemsize)) if kind.names else kind
             shape = (max(len(self.data) - kind.itemsize + 1, 0),)
             view = self._views[kind] = np.ndarray(shape, raw, self.data, 0, (1,))
-        found: Array = view[self.starts[rows] + at]
+        found: NDArray[Any] = view[self.starts[rows] + at]
         return found.view(kind) if kind.names else found
 
 
@@ -112,7 +113,7 @@ class Headers:
     @classmethod
     def empty(cls, count: int) -> Headers:
         """Columns of `count` frames of which nothing is known."""
-        def zeros(dtype: str) -> Array:
+        def zeros(dtype: str) -> NDArray[Any]:
             return np.zeros(count, dtype)
 
         return cls(
@@ -123,7 +124,7 @@ class Headers:
             addressed=np.zeros(count, np.bool_), in_flow=np.zeros(count, np.bool_),
         )
 
-    def columns(self) -> tuple[Array, ...]:
+    def columns(self) -> tuple[Integers | Bools, ...]:
         """All columns, in the order in which they stand above."""
         return tuple(getattr(self, name) for name in _COLUMNS)
 

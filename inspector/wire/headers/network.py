@@ -30,7 +30,7 @@ from inspector.model.numbers import (
     TCP,
     VLAN_TYPES,
 )
-from inspector.wire.arrays import Array, Bools, Int64s, UInt64s
+from inspector.wire.arrays import Bools, Int64s, Integers, Structs, UInt64s
 from inspector.wire.headers.batch import (
     FRAGMENT,
     IPV4_HEADER,
@@ -208,7 +208,9 @@ def _source_routes(batch: Batch, headers: Headers, layer: Layer, size: Int64s) -
                 headers.dst[layer.rows[place]] = int.from_bytes(route[last - 4 : last], "big")
 
 
-def _fragments(headers: Headers, layer: Layer, offset: Array, more: Bools, identification: Array) -> Layer:
+def _fragments(
+    headers: Headers, layer: Layer, offset: Integers, more: Bools, identification: Integers
+) -> Layer:
     """Mark fragments (offsets in units of 8); only the first one of a datagram holds its transport header."""
     fragment = (offset != 0) | more
     if not fragment.any():
@@ -255,7 +257,7 @@ def _ipv6(batch: Batch, headers: Headers, layer: Layer) -> Layer:
     return _extensions(batch, headers, Layer(rows, layer.at + 40, end, kind))
 
 
-def _words6(head: Array) -> UInt64s:
+def _words6(head: Structs) -> UInt64s:
     names = ("source_high", "source_low", "destination_high", "destination_low")
     return np.stack([head[name].astype(np.uint64) for name in names], axis=1)
 

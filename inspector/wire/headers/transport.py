@@ -18,7 +18,7 @@ from inspector.model.numbers import (
     TCP,
     UDP,
 )
-from inspector.wire.arrays import Array, Bools, Int64s
+from inspector.wire.arrays import Bools, Int64s, Integers, Structs
 from inspector.wire.headers.batch import (
     BOGUS,
     FRAGMENT,
@@ -40,7 +40,7 @@ MOST_EXTENSIONS = 8                  # of GTP
 _QUOTING = {4: (ICMP, (3, 4, 5, 11, 12)), 6: (ICMPV6, (1, 2, 3, 4))}
 
 
-def put(column: Array, rows: Int64s, values: Array | int) -> None:
+def put(column: Integers | Bools, rows: Int64s, values: Integers | Bools | int) -> None:
     """`column[rows] = values`, faster where `rows` are all of them (they are sorted and unique)."""
     if len(rows) == len(column):
         column[:] = values
@@ -64,7 +64,7 @@ def _available(batch: Batch, layer: Layer) -> Int64s:
     return available
 
 
-def _ports(headers: Headers, layer: Layer, head: Array, available: Int64s, need: int) -> Int64s | None:
+def _ports(headers: Headers, layer: Layer, head: Structs, available: Int64s, need: int) -> Int64s | None:
     """Store the ports; the positions in `layer` of headers that are whole, or None when all are."""
     if available.min(initial=need) >= need:
         put(headers.sport, layer.rows, head["sport"])

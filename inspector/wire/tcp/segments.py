@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inspector.model.packets import BEFORE, Row, row_column, rows_in
-from inspector.wire.arrays import Array, Int64s
+from inspector.wire.arrays import Int64s, Integers
 
 FEW = 16                # segments up to which columns cost more than they save
 
@@ -45,7 +45,7 @@ class Overlap(NamedTuple):
     end: int
 
 
-def extend_column(column: MutableSequence[Any], values: list[Any] | Array) -> None:
+def extend_column(column: MutableSequence[Any], values: list[Any] | Integers) -> None:
     """Put values behind those of one of the columns below."""
     if isinstance(column, array) and not isinstance(values, list):
         column.frombytes(values.astype(column.typecode).tobytes())

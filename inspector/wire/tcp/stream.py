@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inspector.model.packets import BEFORE, Row
-from inspector.wire.arrays import Array, Int64s, UInt32s
+from inspector.wire.arrays import Int64s, Integers, UInt32s
 from inspector.wire.tcp.segments import FEW, Overlap, Piece, Pieces, Segments, extend_column
 
 __all__ = ["ByteStream", "Conflict", "Fetch", "Gap", "Gather", "Piece", "Pieces"]
@@ -40,7 +40,7 @@ BEHIND = _MANY         # behind the last of the segments whose ends are told
 MOST_COMPARED = 1 << 16
 
 
-Column = list[Any] | Array
+Column = list[Any] | Integers
 """Values of many segments; longer ones are faster as an array."""
 
 

@@ -84,9 +84,9 @@ def test_columns_keep_their_place_until_the_reservation_is_used_up() -> None:
 
 
 def test_small_tables_grow() -> None:
-    one, two = Growing("i4"), Growing("u2", 2)
+    one, two = Growing(np.int32), Growing(np.uint16, 2)
     for start in range(0, 3000, 7):
-        one.extend(np.arange(start, start + 7))
-        two.extend(np.full((7, 2), start))
+        one.extend(np.arange(start, start + 7, dtype="i4"))
+        two.extend(np.full((7, 2), start, "u2"))
     assert one.values.tolist() == [*range(3003)]
     assert two.values.shape == (3003, 2) and two.values[-1].tolist() == [2996, 2996]

@@ -13,7 +13,7 @@ import numpy as np
 from inspector.model.numbers import ACK, FIN, RST, SYN
 from inspector.trace.flows.together.patterns import Regular
 from inspector.trace.index.index import Index
-from inspector.wire.arrays import Array, Bools, Int64s
+from inspector.wire.arrays import Bools, Int64s, Integers
 
 _ALL = np.iinfo(np.int64).max
 
@@ -41,7 +41,7 @@ def sums(index: Index, regular: Regular, until: Int64s | None = None) -> Sums:
     limit = np.full(len(counts), _ALL) if until is None else until
     counts_here = rows <= np.repeat(limit, counts)
 
-    def total(values: Array) -> Int64s:
+    def total(values: Integers | Bools) -> Int64s:
         return np.add.reduceat(values, starts, dtype=np.int64) if len(starts) else np.zeros(0, np.int64)
 
     def most(values: Int64s) -> Int64s:

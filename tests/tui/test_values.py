@@ -6,10 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import numpy as np
 import pytest
 
 from inspector.lab.files.folders import traces_folder
@@ -19,13 +16,13 @@ from inspector.model.records import Event, EventKind
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.sessions.kinds.kind import BINARY, HEX, IN_FRAGMENTS, PING, TEXT, Form
-from inspector.trace.index.index import Index
 from inspector.trace.trace import Trace
 from inspector.tui.files import traces
 from inspector.tui.files.keymap import KeymapError, read_keymap
 from inspector.tui.files.paths import PathError, to_write
 from inspector.tui.workbench.state import session_state
 from inspector.views.packets.go_to import GoToError, find_row
+from tests.support.captures.tcp import MemoryTrace, segment
 
 pytestmark = pytest.mark.quick
 
@@ -185,11 +182,11 @@ def test_what_is_not_hex_gets_a_sentence(text: str) -> None:
     assert "\x1b" not in str(caught.value)
 
 
-def _trace(*seconds: float) -> Any:
-    stamps = np.array([1_700_000_000_000_000_000 + round(second * 1e9) for second in seconds])
-    index = Index()
-    index.count, index.time_ns = len(stamps), stamps
-    return SimpleNamespace(index=index)
+def _trace(*seconds: float) -> MemoryTrace:
+    found = MemoryTrace()
+    stamps = [1_700_000_000_000_000_000 + round(second * 1e9) for second in seconds]
+    found.add([segment(0, "A", 1)] * len(seconds), stamps)
+    return found
 
 
 @pytest.mark.parametrize(("text", "row"), [

@@ -11,7 +11,7 @@ from inspector.model.packets import Row, row_after, row_of
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    from inspector.trace.trace import Trace
+    from inspector.trace.index.packets import Packets
 
 _SECONDS = re.compile(r"([+-]?\d*\.?\d+)\s*s|(\d*\.\d+)")
 _WIRESHARK = re.compile(r"w(?:ireshark)?\s*#?(\d{1,18})", re.IGNORECASE)
@@ -22,7 +22,7 @@ class GoToError(ValueError):
     """The text names no place; one sentence."""
 
 
-def find_row(trace: Trace, text: str) -> Row:
+def find_row(trace: Packets, text: str) -> Row:
     """The row that `text` names; of a time, the first packet at or after it (or the last one)."""
     text, count = text.strip().replace(",", "").removeprefix("#"), trace.index.count
     if text.isascii() and text.isdigit():
@@ -47,7 +47,7 @@ def find_row(trace: Trace, text: str) -> Row:
     return row_after(min(int(stamps.searchsorted(wanted)), count - 1))
 
 
-def _row_in_wireshark(trace: Trace, number: int) -> Row:
+def _row_in_wireshark(trace: Packets, number: int) -> Row:
     """The packet with this number in Wireshark, which counts the file's system calls as frames, too."""
     numbers = trace.index.wireshark_numbers(slice(None))
     place = int(numbers.searchsorted(number))
@@ -60,7 +60,7 @@ def _row_in_wireshark(trace: Trace, number: int) -> Row:
                        "{there}, follows it.", number=number, packet=place + 1, there=numbers[place]))
 
 
-def _last_there(trace: Trace) -> str:
+def _last_there(trace: Packets) -> str:
     """The last packet's number in Wireshark, where it is another one."""
     last = row_after(trace.index.count - 1)
     number = trace.index.wireshark_number(last)

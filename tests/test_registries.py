@@ -1,14 +1,18 @@
 """What stands in a room of one list is in the list, with all its parts; a lesson's folder is whole.
 
-mypy sees a part that a spec lacks, not a file that nobody names, nor a module without its object.
+mypy sees a part that a spec lacks, not a file that nobody names, nor a module without its object. What else a
+recipe of CONTRIBUTING.md asks for is looked for here too: a book of rules that no spec names, a rule that no
+test speaks of, data without what made it, a word in the README.
 """
 
 from __future__ import annotations
 
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple
 
 import click
@@ -17,13 +21,20 @@ import pytest
 from inspector.cli.commands import COMMANDS
 from inspector.cli.exports import EXPORTS
 from inspector.lessons.format.loader import load
-from inspector.lessons.library import CONTENT
+from inspector.lessons.library import CONTENT, lessons
 from inspector.protocols import REGISTRY as PROTOCOLS
+from inspector.protocols import RULES
 from inspector.protocols.api import Protocol
 from inspector.sessions.kinds import REGISTRY as KINDS
 from inspector.sessions.kinds.kind import Kind
 from inspector.tui.panes.base import PaneSpec
 from inspector.tui.panes.registry import PANES
+from inspector.wire.findings import Rulebook
+from tests.tools.protocol_oracle import FIELDS
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+UNTOLD = {"redis"}         # captures of which hiredis, not tshark, gives the answers
 
 pytestmark = pytest.mark.quick
 
@@ -67,6 +78,48 @@ def test_each_file_of_a_room_is_one_of_its_list() -> None:
     assert not faults
 
 
+def test_each_book_of_rules_is_that_of_a_protocol() -> None:
+    named = {id(protocol.book) for protocol in PROTOCOLS}
+    package = import_module("inspector.protocols")
+    books = {f"{one.name}.{name}": id(book)
+             for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+             for name, book in vars(import_module(one.name)).items() if isinstance(book, Rulebook)}
+    assert not [name for name, book in books.items() if book not in named]
+
+
+def test_a_test_speaks_of_each_rule() -> None:
+    spoken = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
+    assert not [rule for rule in RULES if not re.search(rf"{re.escape(rule)}(?![\w-])", spoken)]
+
+
+def test_each_capture_of_a_protocol_is_there_with_what_made_it_and_what_tshark_says_of_it() -> None:
+    folder = TESTS / "data" / "protocols"
+    captures = {path.stem for path in folder.glob("*.pcap*")}
+    assert captures == {path.stem.removeprefix("make_") for path in folder.glob("make_*.py")}
+    assert {path.stem for path in folder.glob("*.tsv")} == FIELDS.keys()
+    assert {name.partition(".")[0] for name in FIELDS} | UNTOLD == captures
+
+
+def test_what_prints_json_is_printed() -> None:
+    """A view of `views/json/` that nothing else imports is the writer of an export that was forgotten."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "inspector").rglob("*.py"))
+    modules = pkgutil.iter_modules(import_module("inspector.views.json").__path__)
+    assert not [one.name for one in modules if f"inspector.views.json.{one.name} import" not in sources]
+
+
+def test_the_readme_tells_of_each() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    words = re.sub(r"\s+", " ", page)
+    missing = {
+        "protocol": [one.name for one in PROTOCOLS if f"`{one.name}`" not in words],
+        "session kind": [one.name for one in KINDS if f"inspector run {one.name} " not in words],
+        "pane": [one.title for one in PANES if f"**{one.title}**" not in words],
+        "command": [one.name for one in COMMANDS if f"inspector {one.name}" not in words],
+        "export": [one.name for one in EXPORTS if f"`{one.name}`" not in words],
+    }
+    assert not {what: names for what, names in missing.items() if names}
+
+
 def test_each_command_has_the_object_of_its_name() -> None:
     modules = {entry.name: import_module(f"inspector.cli.commands.{entry.name}") for entry in COMMANDS}
     missing = [name for name, module in modules.items()
@@ -93,3 +146,10 @@ def test_each_folder_of_lessons_is_a_whole_lesson() -> None:
         else:
             load(folder)
     assert not broken
+
+
+def test_lessons_are_numbered_one_after_the_other() -> None:
+    numbers = [lesson.number for lesson in lessons()]
+    assert numbers == list(range(1, len(numbers) + 1)), "the map has them in this order"
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"{len(numbers)} lessons:" in page

@@ -30,6 +30,8 @@ LISTS = {                  # folders in which every entry is one of a list, besi
     "inspector/cli/commands": "commands (COMMANDS)",
     "inspector/lessons/content": "lessons",
     "tests/tools/benchmarks": "benchmarks",
+    "inspector/views/json": "what is printed (EXPORTS)",
+    "tests/protocols": "protocols",
     "tests": "the rooms",
 }
 # Words that no name is made of: each stood for several things, and CONTRIBUTING.md has one for each of them.

@@ -45,6 +45,8 @@ BOOK = Rulebook(
     Rule("socks.no-method", "warning", "RFC 1928 §3",
          "The client should offer a method that the proxy takes, often a name and password."),
     Rule("socks.login-failed", "warning", "RFC 1929 §2", "The name or the password should be another."),
+    Rule("socks.unanswered", "warning", "RFC 1928 §6",
+         "The proxy should answer before the connection ends, if only by a refusal."),
 )
 
 
@@ -102,6 +104,7 @@ def _address(data: bytes) -> tuple[str, int]:
 class SocksDecoder(UnitDecoder[SocksMessage]):
     """The conversation with the proxy, up to the tunnel."""
 
+    cut_short = frozenset({"socks.unanswered"})
     head = 1100
 
     def measure(self, direction: int, head: bytes) -> int:
@@ -217,6 +220,22 @@ class SocksDecoder(UnitDecoder[SocksMessage]):
         else:
             places, wanted = range(position + 1, len(self._records)), asked.get(step, step)
         return next((place for place in places if self._records[place].step == wanted), None)
+
+    def unanswered(self) -> Sequence[int]:
+        """The client's last message, where the proxy has not spoken since: they speak in turn."""
+        last = len(self._records) - 1
+        waits = last >= 0 and not self.doubted and self._records[last].direction == self.client
+        return (last,) if waits and not any(self._lost) else ()
+
+    def end(self, first: int, reset: bool) -> None:
+        who = sentence("client") if first == self.client else sentence("proxy")
+        how = sentence("resets") if reset else sentence("ends")
+        for position in self.unanswered():
+            record = self._records[position]
+            what = sentence("\"{message_summary}\" got no answer before the {who} {how} the connection.",
+                            message_summary=self.summary(record), who=who, how=how)
+            place = record.direction, record.start, record.stop
+            self.findings.append(BOOK.finding("socks.unanswered", what, *place))
 
     @staticmethod
     def _target(message: SocksMessage) -> str:

@@ -43,6 +43,8 @@ def test_a_topic_alias_is_named(trace: Trace) -> None:
 def test_faults_are_found(trace: Trace) -> None:
     found = {stream: [one.text.partition(". ")[0] for one in trace.application(stream).findings
                       if one.id.startswith("mqtt.")] for stream in range(9)}
+    for stream, rule in ((REFUSED, "mqtt.refused"), (HAND, "mqtt.will")):
+        assert rule in [one.id for one in trace.application(stream).findings]
     assert found[REFUSED] == ["The server refuses the connection: 0x87 not authorized"]
     assert found[HAND] == ['The connection ends without DISCONNECT: the will on "fruit/last" is published']
     assert found[LISTENER] == found[SECOND] == found[THIRD] == []

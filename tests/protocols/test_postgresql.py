@@ -64,6 +64,8 @@ def test_passwords_are_not_shown(trace: Trace) -> None:
 
 def test_faults_are_found(trace: Trace) -> None:
     found = {stream: [one.text for one in trace.application(stream).findings] for stream in range(10)}
+    rules = {one.id for stream in range(10) for one in trace.application(stream).findings}
+    assert rules >= {"pgsql.error-response", "pgsql.fatal-error", "pgsql.open-transaction"}
     assert found[WRONG_DATABASE][0].startswith(
         'The server answers FATAL 3D000 "database "nowhere" does not exist"')
     assert found[LEFT] == ["The client ends the connection in a transaction: what it changed is rolled back. "

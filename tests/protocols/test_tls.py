@@ -118,6 +118,21 @@ def test_any_key_log_is_read(lines: list[bytes]) -> None:
     assert found.count <= 1 and found.knows(b"\xab" * 32) == (found.count == 1)
 
 
+def test_a_server_that_says_nothing_to_a_hello_is_told() -> None:
+    hello = turns_of(CAPTURE)[0]
+    found = read([hello], frozenset(), True, 443, KeyLog())
+    assert [one.id for one in found.findings if one.id.startswith("tls.")] == ["tls.closed-in-handshake"]
+
+
+def test_a_cipher_suite_that_is_not_read_is_told() -> None:
+    turns = turns_of(CAPTURE)
+    end, hello = turns[1]
+    suite = 5 + 4 + 2 + 32 + 1 + hello[43]             # behind record, message, version, random, session
+    turns = [turns[0], (end, hello[:suite] + b"\x13\x7f" + hello[suite + 2 :]), *turns[2:]]
+    found = read(turns, frozenset(), True, 443, secrets_of(CAPTURE)).findings
+    assert any(one.id == "tls.not-opened" and "0x137f is not read here" in one.text for one in found)
+
+
 def test_it_is_opened_behind_a_proxy_and_a_preface_too() -> None:
     turns, secrets = turns_of(CAPTURE), secrets_of(CAPTURE)
     asked = (0, b"CONNECT localhost:8443 HTTP/1.1\r\nHost: localhost:8443\r\n\r\n")

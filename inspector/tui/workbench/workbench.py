@@ -27,6 +27,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
+from textual.keys import format_key
 from textual.widget import Widget
 
 from inspector.lab.options import Watch
@@ -502,7 +503,8 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
 
 
 def _tabs(specs: tuple[PaneSpec, ...]) -> tuple[TabName, ...]:
-    return tuple(TabName(spec.id, spec.key, tr(spec.title), tr(spec.short or spec.title)) for spec in specs)
+    return tuple(TabName(spec.id, format_key(spec.key), tr(spec.title), tr(spec.short or spec.title))
+                 for spec in specs)
 
 
 def _pane_of(widget: Widget | None) -> Pane | None:

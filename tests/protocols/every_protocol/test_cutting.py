@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,24 +27,46 @@ SPOKEN = [
     DATA / "sessions" / "sse-chunked.pcapng",
     *sorted((DATA / "protocols").glob("*.pcapng")),
 ]
-STREAMS = {"postgresql": 8, "http2": 3, "tls": 7}      # the conversation that is looked at
+# The conversation that is looked at; else the first one in which both ends say something.
+STREAMS = {"postgresql": 8, "http2": 3, "tls": 7}
 Turn = tuple[int, bytes]
 
 
 def turns_of(path: Path) -> list[Turn]:
-    """Who said what, in turns."""
+    """Who said what, in turns; a capture without TCP is left out."""
+    return spoken(path)[0]
+
+
+def port_of(path: Path) -> int:
+    """The service's port in the conversation that is looked at."""
+    return spoken(path)[1]
+
+
+@cache
+def spoken(path: Path) -> tuple[list[Turn], int]:
+    """Who said what, in turns, and the service's port."""
     with Trace.open(path) as trace:
         trace.finish()
-        flow = trace.flow(STREAMS.get(path.stem, 0))
-        turns_found: list[Turn] = []
-        for row in rows_in(flow.rows):
-            end = flow.direction(row)
-            data = b"".join(flow.streams[end].read(*part) for part in flow.streams[end].ranges_of(row))
-            if data and turns_found and turns_found[-1][0] == end:
-                turns_found[-1] = end, turns_found[-1][1] + data
-            elif data:
-                turns_found.append((end, data))
-        return turns_found
+        chosen = STREAMS.get(path.stem)
+        streams = [one.stream for one in trace.conversations("tcp")] if chosen is None else [chosen]
+        for stream in streams:
+            flow = trace.flow(stream)
+            turns = _turns(flow)
+            if len({end for end, _ in turns}) == 2:
+                return turns, min(flow.a[1], flow.b[1])
+    pytest.skip("nothing in it is found over TCP")
+
+
+def _turns(flow: TcpFlow) -> list[Turn]:
+    found: list[Turn] = []
+    for row in rows_in(flow.rows):
+        end = flow.direction(row)
+        data = b"".join(flow.streams[end].read(*part) for part in flow.streams[end].ranges_of(row))
+        if data and found and found[-1][0] == end:
+            found[-1] = end, found[-1][1] + data
+        elif data:
+            found.append((end, data))
+    return found
 
 
 def secrets_of(path: Path) -> KeyLog:

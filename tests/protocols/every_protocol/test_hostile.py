@@ -15,7 +15,7 @@ from inspector.model.packets import first_rows
 from inspector.trace.application.application import ApplicationLayers
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.wire.keylog import KeyLog
-from tests.protocols.every_protocol.test_cutting import SPOKEN, Turn, secrets_of, turns_of
+from tests.protocols.every_protocol.test_cutting import SPOKEN, Turn, port_of, secrets_of, turns_of
 from tests.support.captures.tcp import MemoryTrace, segment
 from tests.support.tiers import sweep
 
@@ -86,7 +86,7 @@ def test_any_bytes_give_records_or_findings(path: Path, most: int) -> None:
 
     @settings(max_examples=most, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(CHANGES, st.frozensets(st.integers(0, 30), max_size=3), st.booleans(),
-           st.sampled_from([80, 53, 1080, 1883, 5432, 6379]))
+           st.sampled_from(sorted({80, 53, 1080, 1883, 5432, 6379, port_of(path)})))
     def holds(changes: list[tuple[int, str, bytes]], lost: frozenset[int], begun: bool, port: int) -> None:
         spoilt = changed(turns, changes)
         if spoilt:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.protocols import REGISTRY
 from inspector.trace.application.engine import Layer
 from inspector.trace.trace import Trace
 from inspector.views.json.findings import findings
@@ -18,8 +19,9 @@ Turn = tuple[float, int, str, bytes]        # when, in seconds; who; flags; what
 
 GET, OK = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-PAIRED = ("sessions/python-http.pcapng", "protocols/redis.pcapng", "protocols/mysql.pcapng",
-          "protocols/postgresql.pcapng", "protocols/mqtt.pcapng", "protocols/http2.pcapng")
+NAMED = {"http": "sessions/python-http.pcapng", "pgsql": "protocols/postgresql.pcapng",
+         "socks": "cases/09f-socks5-websocket.pcap"}       # else as the protocol
+PAIRED = [NAMED.get(one.name, f"protocols/{one.name}.pcapng") for one in REGISTRY if one.pairs]
 
 
 def saved(path: Path, turns: Sequence[Turn], port: int = 80) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from inspector.tui.panes.registry import PANES
 from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.title_bar import TitleBar
-from inspector.tui.workbench.workbench import WorkbenchScreen
+from inspector.tui.workbench.workbench import WorkbenchScreen, _tabs
 from inspector.wire import pcapng
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import (
@@ -54,6 +55,10 @@ def test_it_has_a_title_a_key_and_an_explanation(spec: PaneSpec) -> None:
         binding.action for binding in WorkbenchScreen.BINDINGS
         if isinstance(binding, Binding) and binding.key == spec.key
     ]  # fmt: skip
+
+
+def test_a_tab_shows_the_sign_of_its_key() -> None:
+    assert [tab.key for tab in _tabs((replace(PANES[1], key="minus"), PANES[1]))] == ["-", PANES[1].key]
 
 
 def lines(screen: WorkbenchScreen, name: str) -> list[str]:

@@ -58,9 +58,8 @@ NAMES = frozenset(latin("""
     Seq Ack Win Len MSS SACK_PERM TSval TSecr seq ack win len mss ttl hop limit ACK PSH SYN FIN RST URG Rsrvd
     ESTABLISHED LISTEN CLOSED CLOSING SENT RECEIVED TIME WAIT LAST CLOSE pid
     TCP UDP ICMP ICMPv IPv RFC SACK SHA GUID base key EAFA
-    ARP DNS mDNS LLMNR HTTP TLS SOCKS PROXY MySQL PostgreSQL PostgreS Redis MQTT WebSocket gRPC Ethernet Link
-    VXLAN GPE GENEVE GTP MPLS GRE SCTP OSPF HOPOPT
-"""))                    # flags, states and header fields of RFCs, protocols, the texts of proofs
+    PostgreS gRPC Ethernet Link VXLAN GPE GENEVE GTP MPLS GRE SCTP OSPF HOPOPT
+""" + " ".join(one.title for one in REGISTRY)))      # flags, states and header fields of RFCs, protocols, the texts of proofs
 SPOKEN = frozenset(latin(" ".join((*FRONTEND.values(), *BACKEND.values(), *AUTHENTICATIONS.values(),
                                    *MESSAGES.values(), *TYPES.values(), *NAMES_OF_MQTT,
                                    *COMMANDS.values(), *map(str.capitalize, ERRORS.values()),

@@ -28,6 +28,7 @@ CAPTURES = [
     *sorted(DATA.glob("captures/http/*.pcap"))[::4], *sorted(DATA.glob("captures/websocket/*.pcap"))[::4],
 ]
 pytestmark = pytest.mark.xdist_group("schema")      # every capture is read once for all of them
+EVERYWHERE = {"frames", "time_ns", "end_ns", "incomplete", "bytes_missing", "tcp.stream", "udp.stream"}
 ENOUGH = 100      # objects of each capture
 
 
@@ -73,8 +74,9 @@ def test_all_that_can_be_printed_has_a_contract() -> None:
 
 
 @pytest.mark.parametrize("protocol", REGISTRY, ids=lambda protocol: protocol.name)
-def test_the_contract_has_every_key_of_a_protocol(protocol: Protocol) -> None:
+def test_the_contract_has_the_keys_of_a_protocol_and_no_others(protocol: Protocol) -> None:
     keys = {field.key for field in protocol.fields if field.key}
     paired = {"number", "request_in", "request_number", "response_in", "response_number"}
     keys |= paired | {f"{protocol.name}.time"} if protocol.pairs else set()
     assert keys <= SCHEMA[protocol.name].keys()
+    assert not SCHEMA[protocol.name].keys() - keys - EVERYWHERE, "keys are added, never taken away"

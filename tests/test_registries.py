@@ -138,6 +138,11 @@ def test_no_pane_lacks_what_every_pane_must_say() -> None:
     assert not lacking
 
 
+def test_a_test_runs_each_kind() -> None:
+    spoken = "".join(path.read_text(encoding="utf-8") for path in (TESTS / "sessions").glob("*.py"))
+    assert not [kind.name for kind in KINDS if f'"{kind.name}"' not in spoken]
+
+
 def test_each_folder_of_lessons_is_a_whole_lesson() -> None:
     broken = []
     for folder in sorted(one for one in CONTENT.iterdir() if one.is_dir() and one.name[0] not in "._"):

@@ -59,7 +59,8 @@ NAMES = frozenset(latin("""
     ESTABLISHED LISTEN CLOSED CLOSING SENT RECEIVED TIME WAIT LAST CLOSE pid
     TCP UDP ICMP ICMPv IPv RFC SACK SHA GUID base key EAFA
     PostgreS gRPC Ethernet Link VXLAN GPE GENEVE GTP MPLS GRE SCTP OSPF HOPOPT
-""" + " ".join(one.title for one in REGISTRY)))      # flags, states and header fields of RFCs, protocols, the texts of proofs
+""" + " ".join(one.title for one in REGISTRY)))
+# Flags, states and header fields of RFCs, protocols, the texts of proofs.
 SPOKEN = frozenset(latin(" ".join((*FRONTEND.values(), *BACKEND.values(), *AUTHENTICATIONS.values(),
                                    *MESSAGES.values(), *TYPES.values(), *NAMES_OF_MQTT,
                                    *COMMANDS.values(), *map(str.capitalize, ERRORS.values()),

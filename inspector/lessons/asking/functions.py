@@ -24,12 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from inspector.lessons.asking.scene import NOTHING, ROLES, Scene
 from inspector.lessons.asking.syntax import (
-    COMPARISONS,
     Call,
+    Comparison,
     Constant,
     ExpressionError,
     Node,
@@ -117,34 +117,54 @@ def _typed(node: Node, wanted: Kind, wanted_words: str) -> Ask:
 
 
 def _two(node: Two) -> tuple[Kind, Ask]:
-    sign = node.operator
-    if sign in ("and", "or"):
-        one, other = _flag(node.left), _flag(node.right)
-        if sign == "and":
+    match node.operator:
+        case "and":
+            one, other = _flag(node.left), _flag(node.right)
             return "flag", lambda scene: one(scene) is True and other(scene) is True
-        return "flag", lambda scene: one(scene) is True or other(scene) is True
-    if sign in COMPARISONS:
-        (kind, left), (other_kind, right) = _compile(node.left), _compile(node.right)
-        if kind != other_kind or (kind != "number" and sign not in ("==", "!=")):
-            raise ExpressionError("These two cannot be compared with each other.", node.position)
-        return "flag", lambda scene: _compared(left(scene), sign, right(scene))
+        case "or":
+            one, other = _flag(node.left), _flag(node.right)
+            return "flag", lambda scene: one(scene) is True or other(scene) is True
+        case "==" | "!=" | ">" | "<" | ">=" | "<=" as sign:
+            (kind, left), (other_kind, right) = _compile(node.left), _compile(node.right)
+            if kind != other_kind or (kind != "number" and sign not in ("==", "!=")):
+                raise ExpressionError("These two cannot be compared with each other.", node.position)
+            return "flag", lambda scene: _compared(left(scene), sign, right(scene))
+        case "+":
+            return "number", _sum(node, 1)
+        case "-":
+            return "number", _sum(node, -1)
+        case _:
+            assert_never(node.operator)
+
+
+def _sum(node: Two, factor: int) -> Ask:
     first, second = _typed(node.left, "number", "a number"), _typed(node.right, "number", "a number")
-    factor = 1 if sign == "+" else -1
 
     def total(scene: Scene) -> Value:
         one, other = first(scene), second(scene)
         return None if one is None or other is None else int(one) + factor * int(other)
 
-    return "number", total
+    return total
 
 
-def _compared(left: Value, sign: str, right: Value) -> bool:
+def _compared(left: Value, sign: Comparison, right: Value) -> bool:
     if left is None or right is None:
         return False
-    if sign in ("==", "!="):
-        return (left == right) == (sign == "==")
-    one, other = int(left), int(right)
-    return {">": one > other, "<": one < other, ">=": one >= other, "<=": one <= other}[sign]
+    match sign:
+        case "==":
+            return left == right
+        case "!=":
+            return left != right
+        case ">":
+            return int(left) > int(right)
+        case "<":
+            return int(left) < int(right)
+        case ">=":
+            return int(left) >= int(right)
+        case "<=":
+            return int(left) <= int(right)
+        case _:
+            assert_never(sign)
 
 
 # --- functions ---

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal, TypeVar, get_args
 
 from inspector.wire.text import escaped
 
@@ -29,7 +30,13 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _SPACES = " \t\n\r\f\v"          # those of ASCII, as above
-COMPARISONS = ("==", "!=", ">=", "<=", ">", "<")
+Comparison = Literal["==", "!=", ">=", "<=", ">", "<"]
+Sum = Literal["+", "-"]
+Operator = Literal["and", "or", Comparison, Sum]
+TokenKind = Literal["text", "number", "word", "sign", "end"]
+COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
+SUMS: tuple[Sum, ...] = get_args(Sum)
+TOKEN_KINDS: tuple[TokenKind, ...] = get_args(TokenKind)
 _OWN = ("and", "or", "not", "true", "false")
 
 
@@ -78,7 +85,7 @@ class Not:
 class Two:
     """Two values joined by `and`, `or`, a comparison, `+` or `-`."""
 
-    operator: str
+    operator: Operator
     left: Node
     right: Node
     position: int
@@ -87,11 +94,15 @@ class Two:
 Node = Constant | Word | Call | Not | Two
 
 
+S = TypeVar("S", bound=str)
+
+
 class _Token:
     __slots__ = ("kind", "position", "value")
 
-    def __init__(self, kind: str, value: str, position: int) -> None:
-        self.kind, self.value, self.position = kind, value, position
+    def __init__(self, kind: TokenKind, value: str, position: int) -> None:
+        self.kind: TokenKind = kind
+        self.value, self.position = value, position
 
 
 def parse(text: str) -> Node:
@@ -111,7 +122,7 @@ def _tokens(text: str) -> list[_Token]:
             if text[start] in "\"'":
                 raise ExpressionError("A text begins here and does not end.", start)
             raise ExpressionError(f"{text[start]!r} has no meaning here.", start)
-        kind = match.lastgroup or "end"
+        kind: TokenKind = next((one for one in TOKEN_KINDS if one == match.lastgroup), "end")
         found.append(_Token(kind, match.group(kind), match.start(kind)))
         if kind == "end":
             return found
@@ -129,7 +140,7 @@ class _Parser:
         self._place = self._depth = 0
 
     def whole(self) -> Node:
-        if self._next.kind == "end":
+        if self._tokens[0].kind == "end":
             raise ExpressionError("The expression is empty.", 0)
         node = self._either()
         if self._next.kind != "end":
@@ -148,6 +159,13 @@ class _Parser:
             self._place += 1
             return token
         return None
+
+    def _taken(self, signs: tuple[S, ...]) -> S | None:
+        """The next token's sign, if it is one of these."""
+        token = self._next
+        found = next((one for one in signs if token.kind == "sign" and one == token.value), None)
+        self._place += found is not None
+        return found
 
     def _either(self) -> Node:
         node = self._both()
@@ -173,15 +191,16 @@ class _Parser:
             self._depth -= 1
 
     def _compared(self) -> Node:
-        node = self._sum()
-        if token := self._take(*COMPARISONS):
-            node = Two(token.value, node, self._sum(), token.position)
+        node, position = self._sum(), self._next.position
+        if sign := self._taken(COMPARISONS):
+            node = Two(sign, node, self._sum(), position)
         return node
 
     def _sum(self) -> Node:
-        node = self._one()
-        while token := self._take("+", "-"):
-            node = Two(token.value, node, self._one(), token.position)
+        node, position = self._one(), self._next.position
+        while sign := self._taken(SUMS):
+            node = Two(sign, node, self._one(), position)
+            position = self._next.position
         return node
 
     def _one(self) -> Node:

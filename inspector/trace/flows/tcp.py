@@ -284,7 +284,8 @@ class TcpFlow:
         if self._rows[0] != rows[0] and not opening:
             return
         flags = self._trace.index.tcp_flags
-        for row in rows_in(rows):
+        for place in range(len(rows)):           # as a rule the first few say it
+            row = row_at(rows, place)
             direction, flag = self.direction(row), int(flags[row])
             if flag & RST:
                 self._opened = True

@@ -10,10 +10,11 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from inspector.kernel.holders import Owner, holders
 from inspector.kernel.sock_diag import KernelSocket, SockDiag
+from inspector.model.endpoint import Transport
 from inspector.model.records import KernelSample
 
 EVERY = 0.1                  # seconds between two looks
@@ -26,7 +27,7 @@ _WAITING = ("CLOSE-WAIT", "LAST-ACK", "FIN-WAIT-1", "CLOSING")
 _WATCHED = frozenset({
     "retransmits", "total_retrans", "bytes_acked", "bytes_received", "notsent", "lost", "drops",
 })
-Key = tuple[str, str, int, Literal["tcp", "udp"]]
+Key = tuple[str, str, int, Transport]
 # Of the sockets that a look at that time found those that are to be told of.
 Chosen = Callable[[Sequence[KernelSocket], int], Sequence[KernelSocket]]
 

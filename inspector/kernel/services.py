@@ -17,7 +17,7 @@ from typing import Literal
 
 from inspector.kernel.holders import Owner, holders, processes
 from inspector.kernel.sock_diag import STATES, UDP_STATES, KernelSocket, SockDiag
-from inspector.model.endpoint import join_endpoint, parts_of_endpoint
+from inspector.model.endpoint import Transport, join_endpoint, parts_of_endpoint
 from inspector.model.records import Service
 
 _LONGEST_CHAIN = 4
@@ -82,7 +82,7 @@ def _services(
 
 
 def _service(
-    address: str, owner: Owner, elsewhere: int, protocol: Literal["tcp", "udp", "unix"]
+    address: str, owner: Owner, elsewhere: int, protocol: Transport | Literal["unix"]
 ) -> Service:
     pid = owner[1] or elsewhere
     return Service(
@@ -107,7 +107,7 @@ def _sockets_in(pid: int) -> Iterator[KernelSocket]:
     """Sockets of the network that a process is in; a listener's queue, where it is connections."""
     for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6), ("udp", socket.AF_INET),
                          ("udp6", socket.AF_INET6)):
-        protocol: Literal["tcp", "udp"] = "udp" if name.startswith("udp") else "tcp"
+        protocol: Transport = "udp" if name.startswith("udp") else "tcp"
         states = UDP_STATES if protocol == "udp" else STATES
         try:
             lines = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from inspector.model.endpoint import join_endpoint
+from inspector.model.endpoint import Transport, join_endpoint
 
 STATES = {
     1: "ESTABLISHED", 2: "SYN-SENT", 3: "SYN-RECEIVED", 4: "FIN-WAIT-1", 5: "FIN-WAIT-2", 6: "TIME-WAIT",
@@ -56,7 +56,7 @@ class KernelSocket(NamedTuple):
     send_queue: int
     inode: int                   # 0 when no program holds it any more
     info: tuple[tuple[str, int], ...]
-    protocol: Literal["tcp", "udp"] = "tcp"
+    protocol: Transport = "tcp"
 
 
 class SockDiag:

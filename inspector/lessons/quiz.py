@@ -16,6 +16,7 @@ from inspector.lessons.asking.scene import NOTHING, ROWS, STATES, Scene
 from inspector.lessons.pages.lit_ladder import LitLadder
 from inspector.lessons.pages.words import row_words
 from inspector.lessons.play.answers import number_of
+from inspector.model.endpoint import Transport
 from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.model.packets import Row, first_rows, packet_number, row_after
 from inspector.trace.trace import Trace
@@ -88,7 +89,7 @@ class Question:
     text: str
     note: str
     upto: Row
-    stream: tuple[str, int]
+    stream: tuple[Transport, int]
     choices: tuple[str, ...]
     truth: str
     hidden: tuple[Row, str] | None = None       # a number of the ladder that is not shown
@@ -154,7 +155,7 @@ class _Maker:
         self.rows = [row for row in first_rows(min(index.count, FIRST_ROWS))
                      if int(index.stream[row]) >= 0 and int(index.protocol[row]) in (TCP, UDP)]
 
-    def stream(self, row: Row) -> tuple[str, int]:
+    def stream(self, row: Row) -> tuple[Transport, int]:
         index = self.trace.index
         return "tcp" if int(index.protocol[row]) == TCP else "udp", int(index.stream[row])
 
@@ -174,7 +175,7 @@ class _Maker:
 
     def pairs(self) -> Iterator[tuple[Row, Row]]:
         """Packets of one conversation that follow each other."""
-        last: dict[tuple[str, int], Row] = {}
+        last: dict[tuple[Transport, int], Row] = {}
         for row in self.rows:
             stream = self.stream(row)
             if stream in last:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
+Transport = Literal["tcp", "udp"]          # what has ends with ports, by Wireshark's names
+TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
+
 
 def join_endpoint(address: str, port: int | str) -> str:
     """`address` and `port` as one text; an IPv6 address gets its brackets."""

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal, TypedDict, cast, get_args
 
-from inspector.model.endpoint import parts_of_endpoint
+from inspector.model.endpoint import Transport, parts_of_endpoint
 from inspector.model.language import marked
 from inspector.model.spec import SessionSpec, SpecError
 
@@ -138,7 +138,7 @@ class KernelSample:
     process: str = ""          # its holder's name, "" where unknown
     pid: int | None = None
     info: tuple[tuple[str, int], ...] = ()
-    protocol: Literal["tcp", "udp"] = "tcp"
+    protocol: Transport = "tcp"
     lab: tuple[str, str] = ("", "")        # the relay's end in the lab, and the other one; a listener has one
 
     @property
@@ -170,7 +170,7 @@ class Service:
     pid: int | None = None
     container: str = ""
     elsewhere: int = 0
-    protocol: Literal["tcp", "udp", "unix"] = "tcp"
+    protocol: Transport | Literal["unix"] = "tcp"
 
     @property
     def port(self) -> int:

@@ -17,6 +17,7 @@ from typing import Self
 
 import numpy as np
 
+from inspector.model.endpoint import Transport
 from inspector.model.numbers import LINK_NAMES, READ_LINKS, TCP
 from inspector.model.packets import BEFORE, Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
@@ -437,15 +438,15 @@ class Trace:
         """The link type (tcpdump.org/linktypes) of a packet."""
         return self.interfaces[self.index.interface_of(row)].link_type
 
-    def rows_of(self, protocol: str, stream: int) -> Int64s:
+    def rows_of(self, protocol: Transport, stream: int) -> Int64s:
         """Rows of one conversation's packets, in order."""
         return self._rows.of(protocol, stream)
 
-    def conversations(self, protocol: str) -> list[ConversationRow]:
+    def conversations(self, protocol: Transport) -> list[ConversationRow]:
         """The conversations of a protocol, in order of their numbers."""
         return conversations(self.index, protocol)
 
-    def conversation_columns(self, protocol: str) -> ConversationColumns:
+    def conversation_columns(self, protocol: Transport) -> ConversationColumns:
         """The same as columns."""
         return conversation_columns(self.index, protocol)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Self
 
+from inspector.model.endpoint import Transport
 from inspector.model.language import Sentence, sentence
 from inspector.model.packets import Row
 
@@ -53,7 +54,7 @@ class Finding:
     stop: int = 0
     bit_start: int | None = None
     bit_stop: int | None = None
-    carrier: Literal["tcp", "udp"] = "tcp"
+    carrier: Transport = "tcp"
     more_rows: int = 0
     alike: tuple[Row, ...] = ()
 

@@ -13,6 +13,7 @@ import pytest
 
 from inspector.lab.launch import Agent, start_agent
 from inspector.model.commands import Close, Start, Stop
+from inspector.model.endpoint import Transport
 from inspector.model.numbers import FIN, RST, SYN
 from inspector.model.packets import first_rows, rows_in
 from inspector.model.records import Call
@@ -90,7 +91,7 @@ def close_by_hand(agent: Agent, path: Path) -> None:
     wait_for_event(agent, path, "session-ended", len(SESSIONS) + 1)
 
 
-def streams(trace: Trace, name: str, protocol: str = "tcp") -> list[int]:
+def streams(trace: Trace, name: str, protocol: Transport = "tcp") -> list[int]:
     """The conversations of a session, by its port."""
     rows = trace.conversations(protocol)
     return [row.stream for row in rows if row.b.endswith(f":{PORTS[name]}")]

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from inspector.lessons.asking.scene import STATES
+from inspector.model.endpoint import Transport
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.views.ladder.ladder import Conversation, Ladder
 from inspector.views.line.spans import Line, Span, Style, fit
@@ -26,7 +27,7 @@ _KEPT: frozenset[Style] = frozenset({"dim", "number", "blocked"})
 class LitLadder(Ladder):
     """A ladder with a light on some of its rows."""
 
-    def __init__(self, trace: Trace, conversation: Conversation | tuple[str, int] | None = None, *,
+    def __init__(self, trace: Trace, conversation: Conversation | tuple[Transport, int] | None = None, *,
                  relative: bool = True) -> None:
         self.rows_lit: frozenset[Row] = frozenset()
         self.calls_lit: frozenset[tuple[int, int]] = frozenset()

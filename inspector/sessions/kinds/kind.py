@@ -10,8 +10,9 @@ import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from inspector.model.endpoint import Transport
 from inspector.model.language import sentence, tr
 from inspector.model.messages import Message, checked, parse_message, parse_request
 from inspector.sessions.kinds.options import (
@@ -131,7 +132,7 @@ class Kind:
     schemes: tuple[Scheme, ...] = ()   # of services of this kind that a client of ours can talk to
     takes_path: bool = False           # a URL's path, and headers, mean something to it
     asks: str = ""                     # the message that asks for a URL's "{path}" at once
-    transport: Literal["tcp", "udp"] = "tcp"
+    transport: Transport = "tcp"
 
     def check_typed(self, message: Message) -> None:
         """ValueError, a sentence, where the client cannot say what a person typed; the line is kept then."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inspector.model.endpoint import Transport
 from inspector.model.numbers import FIN, SYN
 from inspector.model.packets import Row, packet_number, rows_in
 from inspector.protocols import REGISTRY
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _NEAR = 256          # packets of a conversation in which the other one of a datagram is looked for
 
 
-def _since(protocol: str, before: Callable[[int], int]) -> Read:
+def _since(protocol: Transport, before: Callable[[int], int]) -> Read:
     """Time since another packet of the conversation: `before` says which, by places in the conversation.
 
     A packet is one of each conversation that it names, in a tunnel's outer headers and in what it quotes too.
@@ -56,7 +57,7 @@ def _since(protocol: str, before: Callable[[int], int]) -> Read:
     return read
 
 
-def _rows_naming(trace: Trace, protocol: str, stream: int) -> Int64s:
+def _rows_naming(trace: Trace, protocol: Transport, stream: int) -> Int64s:
     """The packets of a conversation, and those that name it in other headers than their own."""
     rows, number = trace.rows_of(protocol, stream), PROTOCOLS[protocol]
     for table in (trace.index.outer, trace.index.quoted):

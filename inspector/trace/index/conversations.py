@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from inspector.model.endpoint import join_endpoint
+from inspector.model.endpoint import Transport, join_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Bools, Int32s, Int64s, UInt16s, UInt32s
 
-PROTOCOLS = {"tcp": TCP, "udp": UDP}
+PROTOCOLS: dict[Transport, int] = {"tcp": TCP, "udp": UDP}
 _KEPT = 4096            # conversations whose rows are remembered
 _PATIENCE = 8           # times the whole trace is looked through before it is sorted
 
@@ -30,7 +30,7 @@ class ConversationRow(NamedTuple):
     packets that stand in the file once more, where somebody looked for them and counted them once.
     """
 
-    protocol: str
+    protocol: Transport
     stream: int
     a: str
     b: str
@@ -58,7 +58,7 @@ class RowLists:
         self._sorted: dict[int, SortedRows] = {}
         self._packets_read = 0            # packets that were looked through since the last sorting
 
-    def of(self, protocol: str, stream: int) -> Int64s:
+    def of(self, protocol: Transport, stream: int) -> Int64s:
         """Rows of conversation `stream` of "tcp" or "udp"; none where there is no such conversation."""
         index, number = self._index, PROTOCOLS[protocol]
         streams = index.streams[number]
@@ -124,7 +124,7 @@ class SortedRows(NamedTuple):
         return self.reach, self.rows[start : int(self.ends[stream])]
 
 
-def grown(index: Index, protocol: str, since: int) -> tuple[Int64s, Int64s]:
+def grown(index: Index, protocol: Transport, since: int) -> tuple[Int64s, Int64s]:
     """The conversations that have packets from row `since` on, and the first of these rows of each."""
     mine = (index.protocol[since:] == PROTOCOLS[protocol]) & (index.stream[since:] >= 0)
     rows = np.flatnonzero(mine) + since
@@ -141,7 +141,7 @@ class ConversationColumns(NamedTuple):
     `addresses` and `ports` are those of a and b; `counted` what `ConversationRow` counts, in its order.
     """
 
-    protocol: str
+    protocol: Transport
     stream: Int64s
     addresses: tuple[UInt32s, UInt32s]
     ports: tuple[UInt16s, UInt16s]
@@ -193,12 +193,12 @@ def _ends(index: Index, addresses: UInt32s, ports: UInt16s) -> list[str]:
     return [f"{before[one]}{port}" for one, port in zip(addresses.tolist(), ports.tolist(), strict=True)]
 
 
-def conversations(index: Index, protocol: str) -> list[ConversationRow]:
+def conversations(index: Index, protocol: Transport) -> list[ConversationRow]:
     """All conversations of "tcp" or "udp", in order of their numbers; those around tunnels among them."""
     return conversation_columns(index, protocol).rows(index)
 
 
-def conversation_columns(index: Index, protocol: str) -> ConversationColumns:
+def conversation_columns(index: Index, protocol: Transport) -> ConversationColumns:
     """The same as columns."""
     number = PROTOCOLS[protocol]
     size = len(index.streams[number])
@@ -256,7 +256,7 @@ def _segments(index: Index, number: int) -> _Segments:
     return _Segments(*(np.concatenate((one, other))[order] for one, other in zip(theirs, own, strict=True)))
 
 
-def streams_around(index: Index, rows: Int64s, protocol: str) -> Int64s:
+def streams_around(index: Index, rows: Int64s, protocol: Transport) -> Int64s:
     """The conversations of the headers around tunnels in these packets, ascending."""
     outer = index.outer
     places = outer.within(rows, index.count)[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from inspector.model.endpoint import Transport
 from inspector.model.packets import Row
 from inspector.trace.index.fates import Fates
 from inspector.trace.index.index import Index
@@ -47,7 +48,7 @@ class Packets(Protocol):
         Fewer where the file has become shorter.
         """
 
-    def rows_of(self, protocol: str, stream: int) -> Int64s:
+    def rows_of(self, protocol: Transport, stream: int) -> Int64s:
         """Rows of the packets of conversation `stream` of "tcp" or "udp", in order."""
 
     def link_type(self, row: Row) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.model.endpoint import join_endpoint
+from inspector.model.endpoint import Transport, join_endpoint
 from inspector.model.language import marked, sentence, tr
 from inspector.model.numbers import ACK, RST, SYN
 from inspector.model.packets import Row, packet_number, row_at, rows_in
@@ -33,7 +33,7 @@ _FAST_OPEN = 34          # the option's number
 _FIRST = 64              # packets among which SYNs are looked for
 
 
-def handshake(trace: Trace, conversation: Conversation | tuple[str, int]) -> Document:
+def handshake(trace: Trace, conversation: Conversation | tuple[Transport, int]) -> Document:
     """What there is to tell of this conversation's opening and close."""
     conversation = Conversation(*conversation)
     document = Document()

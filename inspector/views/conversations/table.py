@@ -121,7 +121,7 @@ class ConversationTable:
     def _again(self, start: int, stop: int) -> list[Row]:
         """The packets among these that another interface saw before, or an earlier section holds."""
         index, rows, found = self.trace.index, np.arange(start, stop), list[Row]()
-        for elsewhere, name in zip(self._elsewhere, ("tcp", "udp"), strict=True):
+        for elsewhere, name in zip(self._elsewhere, PROTOCOLS, strict=True):
             mine = (index.protocol[start:stop] == PROTOCOLS[name]) & (index.stream[start:stop] >= 0)
             found += elsewhere.take(rows[mine])
             several = np.unique(index.stream[start:stop][mine]).tolist() if len(index.sections.values) else ()

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from heapq import heappop, heappush
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from inspector.model.language import marked, tr
 from inspector.model.packets import BEFORE, Row, packet_number
@@ -31,13 +31,21 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
     from inspector.wire.findings import Finding
 
+
+class _Apart(NamedTuple):
+    """Whose findings belong to no conversation: ordered among these as one of its own."""
+
+    protocol: Literal["kernel", "wire", "reading"]
+    stream: int
+
+
 STYLES: dict[Severity, Style] = {"error": "error", "warning": "warning", "note": "dim"}
 MARKS: dict[Severity, str] = {"error": "✖", "warning": "▲", "note": "·"}
 _SEVERITIES: dict[Severity, str] = {
     "error": marked("error"), "warning": marked("warning"), "note": marked("note")}
-_KERNEL = Conversation("kernel", -1)      # whose findings rest on no packet's bytes
-_WIRE = Conversation("wire", -1)          # what was done to packets on their way
-_LEFT_OUT = Conversation("reading", -1)   # what limits of ours left out
+_KERNEL = _Apart("kernel", -1)      # whose findings rest on no packet's bytes
+_WIRE = _Apart("wire", -1)          # what was done to packets on their way
+_LEFT_OUT = _Apart("reading", -1)   # what limits of ours left out
 _EVER = float("inf")
 _STEP = 50               # conversations that one update looks into
 
@@ -45,7 +53,7 @@ _STEP = 50               # conversations that one update looks into
 _Key = tuple[Row, int, str, int]      # first packet, conversation, its protocol, place among its findings
 
 
-def _key(whose: Conversation, place: int, one: Finding) -> _Key:
+def _key(whose: Conversation | _Apart, place: int, one: Finding) -> _Key:
     return one.rows[0] if one.rows else BEFORE, whose.stream, whose.protocol, place
 
 
@@ -60,7 +68,7 @@ class FindingList:
         self.trace = trace
         self.severities: frozenset[Severity] = frozenset(STYLES)
         self.counts: Counter[Severity] = Counter()      # findings of each severity, shown or not
-        self._found: dict[Conversation, list[Finding]] = {}
+        self._found: dict[Conversation | _Apart, list[Finding]] = {}
         self._suspect: set[int] = set()                 # UDP conversations among them: it may be so no more
         self._pending: dict[Conversation, None] = {}    # conversations that grew, in order
         self._due: list[tuple[int, Conversation]] = []  # those that say more when it is so late (a heap),
@@ -147,7 +155,7 @@ class FindingList:
             heappush(self._due, (due, whose))
             self._awaited.add(whose)
 
-    def _replace(self, whose: Conversation, found: list[Finding]) -> bool:
+    def _replace(self, whose: Conversation | _Apart, found: list[Finding]) -> bool:
         """Put the findings of a conversation in place of those that it had."""
         before = self._found.get(whose, [])
         same = next((n for n, (old, new) in enumerate(zip(before, found, strict=False)) if old != new),

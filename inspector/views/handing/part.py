@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inspector.model.endpoint import parts_of_endpoint
-from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import rows_in
 from inspector.model.records import Call, KernelSample
+from inspector.trace.index.conversations import PROTOCOLS
 from inspector.trace.part import written
 from inspector.views.ladder.calls import belongs
 from inspector.views.ladder.ends import Conversation, Ends, conversation_ends, quoting_rows
@@ -113,7 +113,7 @@ def _with_fragments(trace: Trace, rows: Int64s) -> Int64s:
 def _conversations(trace: Trace, rows: Int64s, sockets: SocketTable) -> _Conversations:
     """The conversations of these packets, each with the time around them."""
     found, index = _Conversations(), trace.index
-    for name, number in (("tcp", TCP), ("udp", UDP)):
+    for name, number in PROTOCOLS.items():
         mine = rows[(index.protocol[rows] == number) & (index.stream[rows] >= 0)]
         order = np.argsort(index.stream[mine], kind="stable")
         mine = mine[order]

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inspector.model.endpoint import join_endpoint, parts_of_endpoint
-from inspector.model.numbers import TCP, UDP
 from inspector.trace.application.packets import by_ports
 from inspector.trace.flows.copies import may_hold_copies
-from inspector.trace.index.conversations import streams_around
+from inspector.trace.index.conversations import PROTOCOLS, streams_around
 from inspector.trace.packet.protocol_names import tunnel_name
 from inspector.trace.summaries import Summaries, Summary
 from inspector.views.json.lines import lines_of
@@ -63,7 +62,7 @@ def _listed(
 ) -> Iterator[tuple[ConversationColumns, Summaries | None]]:
     """The conversations of each protocol; of TCP who sums them up."""
     index = trace.index
-    for protocol, number in (("tcp", TCP), ("udp", UDP)):
+    for protocol, number in PROTOCOLS.items():
         found = trace.conversation_columns(protocol)
         if rows is not None:
             mine = rows[index.protocol[rows] == number]

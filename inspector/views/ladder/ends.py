@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from inspector.model.endpoint import join_endpoint, split_endpoint
+from inspector.model.endpoint import Transport, join_endpoint, split_endpoint
 from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.model.packets import Row, row_at
 from inspector.trace.index.columns import Growing
@@ -28,7 +28,7 @@ _NUMBERS = {"tcp": TCP, "udp": UDP}
 class Conversation(NamedTuple):
     """One conversation of a trace: "tcp" or "udp" and its stream number."""
 
-    protocol: str
+    protocol: Transport
     stream: int
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from inspector.model.endpoint import split_endpoint
+from inspector.model.endpoint import Transport, split_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import BEFORE, Instant, Row, packet_number, row_after, row_at
 from inspector.model.units import duration
@@ -70,7 +70,7 @@ class Widths(NamedTuple):
 class Ladder:
     """The ladder of one conversation, or of everything in the trace (`conversation` None)."""
 
-    def __init__(self, trace: Trace, conversation: Conversation | tuple[str, int] | None = None, *,
+    def __init__(self, trace: Trace, conversation: Conversation | tuple[Transport, int] | None = None, *,
                  relative: bool = True, deep: int = DEEP, append_only: bool = False,
                  gap_ns: int | None = None) -> None:
         """`relative`: sequence numbers from 0; `deep`: largest stream that is decoded for its arrows.

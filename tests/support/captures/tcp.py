@@ -12,6 +12,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.model.endpoint import Transport
 from inspector.model.numbers import ICMP, ICMPV6, LINK_RAW, TCP_FLAGS
 from inspector.model.packets import Row
 from inspector.trace.index.conversations import PROTOCOLS
@@ -95,7 +96,7 @@ class MemoryTrace(Packets):
     def link_type(self, row: Row) -> int:
         return self._link_type
 
-    def rows_of(self, protocol: str, stream: int) -> NDArray[np.int64]:
+    def rows_of(self, protocol: Transport, stream: int) -> NDArray[np.int64]:
         quotes = np.isin(self.index.protocol, (ICMP, ICMPV6))
         mine = (self.index.protocol == PROTOCOLS[protocol]) | quotes
         return np.flatnonzero((self.index.stream == stream) & mine)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from inspector.model.endpoint import Transport
 from inspector.trace.trace import Trace
 from inspector.views.conversation.opening import handshake
 from inspector.views.conversations.table import STATES, ConversationTable
@@ -18,7 +19,7 @@ from tests.support.screen.views import all_lines, text_of
 pytestmark = pytest.mark.quick
 
 
-def _text(trace: Trace, protocol: str = "tcp") -> str:
+def _text(trace: Trace, protocol: Transport = "tcp") -> str:
     page = handshake(trace, (protocol, 0)).page(100)
     return text_of(all_lines(page.count, page.line, 100), 100)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from inspector.model.endpoint import Transport
 from inspector.model.packets import Row
 from inspector.views.conversation.opening import handshake
 from inspector.views.detail.bytes import HexDump, Mark, bytes_per_line
@@ -59,7 +60,7 @@ def test_detail_and_bytes(name: str) -> None:
 @pytest.mark.parametrize("name", ["tcp-half-close", "tcp-abort", "tcp-refused", "udp-refused", "websocket"])
 def test_handshake(name: str) -> None:
     with open_trace(name) as trace:
-        protocol = "udp" if name.startswith("udp") else "tcp"
+        protocol: Transport = "udp" if name.startswith("udp") else "tcp"
         page = handshake(trace, (protocol, 0)).page(80)
         assert_grid(f"handshake-{name}", text_of(all_lines(page.count, page.line, 80), 80))
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from inspector.model.endpoint import Transport
 from inspector.protocols import by_name
 from inspector.protocols.api import Protocol
 from inspector.views.handing import lines
@@ -39,7 +40,7 @@ def test_pairs_name_each_other_within_the_conversation() -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("tcp", "tcp"), ("udp", "udp")])
-def test_packets_where_there_are_no_messages(name: str, kind: str) -> None:
+def test_packets_where_there_are_no_messages(name: str, kind: Transport) -> None:
     with open_trace(name) as trace:
         found = [json.loads(line) for line in json_lines(trace, Conversation(kind, 0)).splitlines()]
         assert found == json.loads(json.dumps(list(packets(trace, trace.rows_of(kind, 0)))))

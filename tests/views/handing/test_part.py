@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inspector.model.endpoint import Transport
 from inspector.model.packets import Row
 from inspector.model.records import KernelSample
 from inspector.trace.filter.filter import Filter
@@ -62,7 +63,9 @@ CONVERSATIONS = [(name, protocol, row.stream) for name in SESSIONS for protocol 
 
 
 @pytest.mark.parametrize(("name", "protocol", "stream"), CONVERSATIONS)
-def test_a_conversation_has_the_same_ladder(name: str, protocol: str, stream: int, tmp_path: Path) -> None:
+def test_a_conversation_has_the_same_ladder(
+    name: str, protocol: Transport, stream: int, tmp_path: Path
+) -> None:
     with open_trace(name) as trace:
         conversation = Conversation(protocol, stream)
         expected = drawn(trace, conversation)

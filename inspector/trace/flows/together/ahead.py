@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from inspector.model.endpoint import Transport
 from inspector.model.numbers import TCP
 from inspector.trace.file.window import are_scattered
 from inspector.trace.flows.together.spoken import Pieces
@@ -28,7 +29,7 @@ class Ahead:
     `rows_of` gives the packets of one; `pieces` bytes of many.
     """
 
-    def __init__(self, index: Index, rows_of: Callable[[str, int], Int64s], pieces: Pieces) -> None:
+    def __init__(self, index: Index, rows_of: Callable[[Transport, int], Int64s], pieces: Pieces) -> None:
         self._index, self._rows_of, self._pieces = index, rows_of, pieces
         self._waiting: dict[int, None] = {}           # conversations, in the order they will be asked for
         self._expected: frozenset[int] = frozenset()  # all of them, those that came too

@@ -74,6 +74,11 @@ try:
     client.recv(100)
 except ConnectionResetError:
     time.sleep(0.2)"""
+LEAVES_SOON = """client = socket.create_connection(("127.0.0.1", 8000))
+client.sendall(bytes(1000))
+client.recv(100)
+client.close()
+time.sleep(0.6)"""
 IS_SLOW = """accepted, _ = server.accept()
     accepted.recv(1000)
     time.sleep(0.4)
@@ -140,6 +145,13 @@ def test_a_server_that_closes_with_bytes_unread(tmp_path: Path) -> None:
         assert one.id == "tcp.reset-with-unread-data" and "990 bytes waited in its receive queue" in one.text
         assert one.text.startswith("python") and " closed 127.0.0.1:8000 with bytes unread: " in one.text
         assert trace.index.tcp_flags[one.rows[0]] & RST and one.direction is None
+
+
+def test_a_server_that_closes_with_bytes_unread_after_its_client(tmp_path: Path) -> None:
+    """The client has its answer, and closed before: the reset comes late, and hurts nobody."""
+    with recorded(tmp_path, READS_TEN, LEAVES_SOON) as trace:
+        (one,) = (one for one in trace.known.findings_of(0) if one.id.startswith("tcp."))
+        assert one.id == "tcp.reset-with-unread-data" and "990 bytes waited in its receive queue" in one.text
 
 
 def test_a_server_that_is_slow(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 """Two sockets, each handed what the other one sends: bytes, the end of a stream (FIN), a reset, as they come.
 
 Sockets -> transports of asyncio, which stay registered with the loop (a call for each piece costs far more).
-A side whose peer does not read is read no more until it does.
+A side whose peer does not read is read no more until it does. Behind a FIN there is nothing to read, and the
+loop looks no more: epoll(7) tells of a reset then, as who sends on a connection that its peer closed gets.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
 import struct
 from functools import partial
@@ -47,6 +49,7 @@ class _Side(asyncio.Protocol):
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ended = self._broken = False
         self._early = b""                      # to be written here
+        self._hangup: select.epoll | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -63,6 +66,8 @@ class _Side(asyncio.Protocol):
             self._early += data
         else:
             self.transport.write(data)
+            if self._ended:                    # over the loopback the reset has come by now
+                self._look_for_reset()
 
     def end(self) -> None:
         """The other side sends no more; once neither does, both are closed when all is written."""
@@ -88,8 +93,33 @@ class _Side(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._ended = True
+        self._await_hangup()
         self.other.end()
         return True                            # the other direction stays open
+
+    def _await_hangup(self) -> None:
+        if self.transport is not None:
+            made = self.transport.get_extra_info("socket")
+            self._hangup = select.epoll()
+            self._hangup.register(made.fileno(), 0)            # errors and hang-ups come unasked
+            asyncio.get_running_loop().add_reader(self._hangup.fileno(), self._hung_up)
+
+    def _hung_up(self) -> None:
+        """Both directions are over, by a reset or in order."""
+        self._forget_hangup()
+        self._look_for_reset()
+
+    def _look_for_reset(self) -> None:
+        made: Any = self.transport and self.transport.get_extra_info("socket")
+        if made and made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.connection_lost(ConnectionResetError())
+            self.reset()
+
+    def _forget_hangup(self) -> None:
+        if self._hangup is not None:
+            asyncio.get_running_loop().remove_reader(self._hangup.fileno())
+            self._hangup.close()
+            self._hangup = None
 
     def pause_writing(self) -> None:
         if self.other.transport is not None:
@@ -100,7 +130,8 @@ class _Side(asyncio.Protocol):
             self.other.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._broken = exc is not None
+        self._forget_hangup()
+        self._broken |= exc is not None
         if self._broken and not self.other.gone.done():
             self.other.reset()
         if not self.gone.done():

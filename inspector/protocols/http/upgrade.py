@@ -24,6 +24,8 @@ from inspector.protocols.websocket.session.deflate import (
 from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 
+_PROXIES = ("nginx", "openresty", "apache", "caddy", "envoy", "haproxy", "traefik", "cloudflare", "squid",
+            "varnish")
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -152,11 +154,15 @@ class _Examination:
         assert response is not None
         line = f"{response.status} {response.reason}".strip()
         if response.status != 101:
+            rule, remedy = "websocket.refused-upgrade", self._remedy(response)
             what = sentence(
                 "The server answered \"{line}\" to the WebSocket handshake.", line=escaped(line, 80))
+            if self._asks_for_what_it_has(response):
+                rule, remedy = "websocket.upgrade-dropped", ""
+                what = sentence("The answer \"{line}\" asks for what the request has: a proxy between them "
+                                "dropped it.", line=escaped(line, 80))
             self._add(response, sentence("status line"), sentence("101 Switching Protocols"), line, False,
-                      None,
-                      "websocket.refused-upgrade", what, self._remedy(response))
+                      None, rule, what, remedy)
             return
         self._add(response, sentence("status line"), sentence("101 Switching Protocols"), line, True, None,
                   "")
@@ -164,6 +170,19 @@ class _Examination:
         self._check_accept(response)
         self._check_subprotocol(response)
         self._check_extensions(response)
+
+    def _asks_for_what_it_has(self, response: HttpMessage) -> bool:
+        """Whether who answered had another request before it than this one, whose form is right.
+
+        A server of HTTP/1.1 says 505 to the HTTP/1.0 of a proxy, and 426 where no Upgrade came.
+        """
+        if not all(check.ok for check in self.checks):
+            return False
+        if response.status == 505:
+            return self.request.version == "HTTP/1.1" and response.version == "HTTP/1.1"
+        wanted = [token.lower() for token in tokens(response, "upgrade")]
+        return response.status == 426 and response.first("sec-websocket-version") is None \
+            and (not wanted or "websocket" in wanted)
 
     def _remedy(self, response: HttpMessage) -> str:
         wrong = [check.name for check in self.checks if not check.ok]
@@ -177,8 +196,21 @@ class _Examination:
                             "Origin.")
         if response.status in (301, 302, 303, 307, 308):
             return sentence("The request's form is right: connect to the address in Location.")
-        if response.status in (200, 404, 426):
-            return sentence("The request's form is right: perhaps the path is not the WebSocket's.")
+        return self._remedy_of_a_proxy(response)
+
+    def _remedy_of_a_proxy(self, response: HttpMessage) -> str:
+        """Of an answer that a server gives to what it does not take for a handshake."""
+        proxy = _proxy(response)
+        if response.status == 200 or 400 <= response.status < 500:
+            if proxy:
+                return sentence(
+                    "The request's form is right. If {proxy} hands on to another server, that one may have "
+                    "got no Upgrade: a proxy hands it on only where it is told to (nginx: proxy_http_version "
+                    "1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;). "
+                    "Or the path is not the WebSocket's.", proxy=proxy)
+            if response.status in (200, 404, 426):
+                return sentence("The request's form is right: perhaps the path is not the WebSocket's, or a "
+                                "proxy dropped Upgrade.")
         return ""
 
     def _switch(self, message: HttpMessage) -> None:
@@ -287,6 +319,15 @@ class _Examination:
             self.offered, self.subprotocol, self.offered_extensions, self.extensions, self.deflate,
             tuple(self.findings),
         )
+
+
+def _proxy(response: HttpMessage) -> str:
+    """The proxy that an answer names, or a server that often is one; "" for none."""
+    via, server = response.first("via"), response.first("server")
+    if via is not None:
+        return escaped(via.value, 40)
+    named = server is not None and server.value.lower().startswith(_PROXIES)
+    return escaped(server.value, 40) if server is not None and named else ""
 
 
 def _is_key(text: str) -> bool:

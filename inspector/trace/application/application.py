@@ -24,6 +24,7 @@ from inspector.trace.application import decode_as
 from inspector.trace.application.answers import Answers
 from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.application.kept_open import kept_open
+from inspector.trace.application.sent_late import sent_late
 from inspector.trace.flows.missing import acknowledged, sent
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.index.packets import Packets
@@ -250,7 +251,10 @@ class ApplicationLayers:
             return []
         if any(layer.decoder.explained_end for layer in self.layers):
             of_tcp = [one for one in of_tcp if one.id not in ENDINGS]
+        elif any(layer.decoder.seals for layer in self.layers):     # few read close_notify, and then reset
+            of_tcp = [one for one in of_tcp if one.id not in ENDINGS or one.severity != "note"]
         of_tcp, found = self.answers.explained(self, of_tcp, found, over=self._ended)
+        of_tcp, found = sent_late(self._trace, self._flow, self.layers, of_tcp, found)
         return sorted(of_tcp + found, key=by_place)
 
     @property

@@ -13,6 +13,7 @@ from copy import copy
 from typing import Any
 from typing import Protocol as Interface
 
+from inspector.model.numbers import RST
 from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample
 from inspector.protocols.api import Decoder, Protocol
@@ -28,7 +29,7 @@ from inspector.trace.application.plain import (
     PlainConversations,
     exchanged,
 )
-from inspector.trace.application.unread import RESETS, with_unread
+from inspector.trace.application.unread import RESETS, UnreadBytes
 from inspector.trace.contents.beyond import Beyond
 from inspector.trace.flows.kept import Kept
 from inspector.trace.flows.tcp import TcpFlow
@@ -90,6 +91,7 @@ class Known:
         self._plain: PlainConversations | None = None
         self._looks_for_plain = False          # on a thread
         self._beyond = Beyond()
+        self._unread = UnreadBytes(trace)
 
     @property
     def _grows(self) -> bool:
@@ -193,9 +195,13 @@ class Known:
     def findings_of(self, stream: int) -> list[Finding]:
         """The findings of one TCP conversation."""
         trace, found = self._trace, self._findings_of(stream)
-        if not found or not any(one.id in RESETS for one in found):
+        if not (trace.calls or trace.kernel):
             return found
-        return with_unread(trace, self._flow(stream), trace.calls, trace.kernel, found)
+        if not any(one.id in RESETS for one in found):
+            rows = trace.rows_of("tcp", stream)
+            if not (trace.index.tcp_flags[rows] & RST).any():
+                return found
+        return self._unread.findings(self._flow(stream), found)
 
     def _findings_of(self, stream: int) -> list[Finding]:
         if self._beyond.update(self._trace.events) and (nobody := self._beyond.finding(self._flow(stream))):

@@ -274,7 +274,7 @@ def _resets(facts: TcpFacts) -> list[Finding]:
         found = _unread(facts, at, data, int(own[-1]) if len(own) else -1, finished)
         return found or (_reset_behind_fin(facts, at) if finished and not ended else [])
     if finished or ended:
-        return []
+        return [] if finished or not len(data) else _reset_for_a_fin(facts, at)
     if not (len(data) or len(own)):
         return _reset_at_once(facts, at)
     what = sentence("{end} aborted with RST after data had been exchanged.", end=facts.names[end])
@@ -368,8 +368,25 @@ def _reset_behind_fin(facts: TcpFacts, at: int) -> list[Finding]:
     return [_ending(facts, finding("tcp.reset-with-unread-data", what), closed, at)]
 
 
+def _reset_for_a_fin(facts: TcpFacts, at: int) -> list[Finding]:
+    """A server that knew its client's FIN, and reset where a FIN of its own was due; a note: nothing is lost.
+
+    Many clients end so what their server closed, and have read all.
+    """
+    end = int(facts.direction[at])
+    fins = np.flatnonzero((facts.direction[:at] != end) & (facts.flags[:at] & FIN != 0))
+    if facts.client is None or end == facts.client or not len(fins) or not facts.flags[at] & ACK:
+        return []
+    fin = int(fins[0])
+    if int(facts.ack[at]) != (int(facts.seq[fin]) + int(facts.length[fin]) + 1) & 0xFFFFFFFF:
+        return []
+    what = sentence("{end} ended with RST the connection that {peer} had closed; a FIN was due.",
+                    end=facts.names[end], peer=facts.names[1 - end])
+    return [replace(_place(facts, finding("tcp.reset-with-unread-data", what), [at, fin]), severity="note")]
+
+
 def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
-    """That who sent data after the FIN had acknowledged that FIN before: a kept connection's end.
+    """That who sent data after the FIN had acknowledged that FIN by then: a kept connection's end.
 
     By the numbers: of what was swapped on the way, the later part proves nothing of the earlier.
     """
@@ -377,7 +394,7 @@ def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
     number = (int(facts.seq[closed]) + int(facts.length[closed]) + 1) & 0xFFFFFFFF
     acks = np.flatnonzero((facts.direction != end) & (facts.flags & ACK != 0) & (facts.ack == number)
                           & (np.arange(len(facts.row)) > closed))
-    if not len(data) or not len(acks) or acks[0] >= data[0] or facts.length[acks[0]]:
+    if not len(data) or not len(acks) or acks[0] > data[0]:
         return None
     if _behind(facts.seq[data], int(facts.seq[acks[0]])).min() < 0:
         return None

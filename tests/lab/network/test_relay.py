@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -21,12 +23,13 @@ from inspector.lab.network import namespace
 from inspector.lab.network.names import resolvers
 from inspector.lab.options import AgentOptions, Outside
 from inspector.model.commands import Start
+from inspector.model.numbers import RST
 from inspector.model.spec import SessionSpec
 from inspector.trace.trace import Trace
 from inspector.views.findings.unjudged import outside_words
 from inspector.views.json.conversations import conversations
 from inspector.views.session.outside import outside_peers
-from tests.support.running.lab import needs_lab, wait_for_event
+from tests.support.running.lab import needs_lab, wait_for_event, wait_until
 
 pytestmark = needs_lab
 WITHIN = 20.0
@@ -108,6 +111,50 @@ def test_a_reset_is_handed_on_as_one(tmp_path: Path, service: socket.socket) -> 
         server.close()
         with pytest.raises(ConnectionResetError):
             client.recv(1)
+
+
+def resets(path: Path) -> bool:
+    with read_whole(path) as trace:
+        return bool((trace.index.tcp_flags[: trace.index.count] & RST).any())
+
+
+def streams(trace: Trace) -> list[int]:
+    return [one.stream for one in trace.conversations("tcp")]
+
+
+def found_in(path: Path) -> list[str]:
+    with read_whole(path) as trace:
+        return [one.id for stream in streams(trace) for one in trace.known.findings_of(stream)]
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_who_sends_on_a_connection_that_its_peer_closed_hears_a_reset(
+    tmp_path: Path, service: socket.socket, stays: bool,
+) -> None:
+    """A kept connection, closed too early: told of the relayed one as of any other.
+
+    A client that leaves at once overtakes the reset, and what is asked proves it alone.
+    """
+    path = tmp_path / "x.pcapng"
+    agent, port = started(path, service)
+    with agent, connected(port) as client:
+        server, _ = service.accept()
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        server.recv(100)
+        server.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        server.close()
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+        assert client.recv(100) == b""
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        if stays:
+            with select.epoll() as hangup:
+                hangup.register(client, 0)
+                assert hangup.poll(20)
+            assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EPIPE
+            wait_until(lambda: resets(path), "the reset in the lab")
+        client.close()
+        wait_until(lambda: "tcp.sent-after-close" in found_in(path), "the finding")
+    assert "http.unanswered-request" not in found_in(path) or stays
 
 
 def test_nobody_behind_the_relay_is_a_reset_and_a_sentence(tmp_path: Path) -> None:

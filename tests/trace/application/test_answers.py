@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.model.packets import first_rows
 from inspector.protocols import REGISTRY
 from inspector.trace.application.engine import Layer
 from inspector.trace.trace import Trace
@@ -263,3 +264,41 @@ def test_where_the_capture_lacks_something_no_server_is_accused_of_it(lacks: str
               [len(frame) for frame in kept])
     trace.save(tmp_path / "x.pcapng")
     assert "http.endless-body" not in kinds(tmp_path / "x.pcapng")
+
+
+GOODBYE: list[Turn] = [(0.1, 0, "PA", GET), (0.2, 1, "PA", OK), (0.3, 1, "FA", b"")]
+
+
+def test_a_request_behind_the_servers_end_is_found_though_no_reset_came(tmp_path: Path) -> None:
+    """A kept connection that its server closed, and a relay, or shutdown(): silence behind it."""
+    turns = [*GOODBYE, (0.8, 0, "PA", GET), (0.8, 1, "A", b""), (0.9, 0, "FA", b""), (0.9, 1, "A", b"")]
+    ((rule, text),) = findings_of(saved(tmp_path / "x.pcap", turns))
+    assert rule == "tcp.sent-after-close"
+    assert text.startswith('10.0.0.1:40000 sent "GET /slow" 500 ms after 10.0.0.2:80 had closed the '
+                           "connection: no answer can come. Who keeps a connection should look for its end")
+    many = [(when, end, flags, data * 3 if when == 0.8 else data) for when, end, flags, data in turns]
+    ((rule, text),) = findings_of(saved(tmp_path / "y.pcap", many))
+    assert rule == "tcp.sent-after-close" and "(2 more wait behind it)" in text
+
+
+def test_behind_a_reset_the_request_is_unanswered_too(tmp_path: Path) -> None:
+    """Within a delayed ACK's time: the request itself acknowledges the FIN."""
+    turns = [*GOODBYE, (0.31, 0, "PA", GET), (0.31, 1, "R", b"")]
+    assert [rule for rule, _ in findings_of(saved(tmp_path / "x.pcap", turns))] == [
+        "tcp.sent-after-close", "http.unanswered-request"]
+
+
+def test_a_request_that_crossed_the_end_is_unanswered_and_no_more(tmp_path: Path) -> None:
+    turns = [*GOODBYE, (0.31, 0, "PA", GET), (0.32, 1, "A", b""), (0.9, 0, "FA", b""), (0.9, 1, "A", b"")]
+    path, trace = tmp_path / "x.pcap", MemoryTrace()
+    saved(path, turns)
+    with Trace.open(path) as before:
+        before.finish()
+        frames = [before.frame(row) for row in first_rows(before.index.count)]
+        crossed = bytearray(frames[6])
+        offset = int(before.index.l4[6]) + 8
+        crossed[offset : offset + 4] = (int(before.index.ack[6]) - 1).to_bytes(4, "big")
+        frames[6] = bytes(crossed)
+        trace.add(frames, before.index.time_ns[: len(frames)].tolist())
+    trace.save(path)
+    assert [rule for rule, _ in findings_of(path)] == ["http.unanswered-request"]

@@ -337,6 +337,31 @@ def test_what_a_proxy_drops_is_told_once() -> None:
         "websocket.refused-upgrade", "websocket.upgrade-dropped", "websocket.wrong-method"]
 
 
+@pytest.mark.parametrize("answer", [
+    "426 Upgrade Required\r\nUpgrade: websocket", "426 Upgrade Required", "505 HTTP Version Not Supported",
+])
+def test_what_a_proxy_dropped_behind_what_is_captured_is_told_by_the_answer(answer: str) -> None:
+    """Only the client's side of the proxy is seen: what it is answered asks for what it said."""
+    head = f"HTTP/1.1 {answer}\r\nServer: nginx/1.22.1\r\nContent-Length: 0\r\n\r\n".encode()
+    (one,) = application(UPGRADE[0], (SERVER, head)).findings
+    assert one.id == "websocket.upgrade-dropped" and "a proxy between them dropped it" in one.text
+    assert "proxy_set_header Upgrade" in one.text
+
+
+@pytest.mark.parametrize(("answer", "words"), [
+    ("404 Not Found\r\nServer: nginx/1.22.1", "If nginx/1.22.1 hands on to another server"),
+    ("400 Bad Request\r\nVia: 1.1 gate", "If 1.1 gate hands on to another server"),
+    ("404 Not Found", "perhaps the path is not the WebSocket's, or a proxy dropped Upgrade"),
+    ("426 Upgrade Required\r\nSec-WebSocket-Version: 8", "The server supports Sec-WebSocket-Version 8"),
+    ("426 Upgrade Required\r\nUpgrade: h2c", "perhaps the path"),
+    ("503 Service Unavailable\r\nServer: nginx", "answers \"101 Switching Protocols\""),
+])
+def test_an_answer_that_proves_no_proxy_accuses_none(answer: str, words: str) -> None:
+    head = f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n".encode()
+    (one,) = application(UPGRADE[0], (SERVER, head)).findings
+    assert one.id == "websocket.refused-upgrade" and words in one.text
+
+
 def test_findings_of_one_rule_are_bounded_but_each_frame_knows() -> None:
     frames = [(CLIENT, encode(b"x", TEXT)) for _ in range(1200)]
     found = application(*UPGRADE, (CLIENT, b"".join(data for _, data in frames)))

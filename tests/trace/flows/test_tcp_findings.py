@@ -166,6 +166,19 @@ def test_data_that_an_end_overtook_was_sent_before_it() -> None:
     assert one.rows[0] == 6
 
 
+def test_a_reset_where_the_client_had_closed() -> None:
+    """close() with a part of the request unread, long after the answer: a FIN was due."""
+    ended = [*OPEN, *BOTH, at(5, 0, "FA", 106, 307), at(6, 1, "A", 307, 107)]
+    one = only("tcp.reset-with-unread-data", *ended, at(300, 1, "RA", 307, 107))
+    assert one.rows == (9, 7) and one.severity == "note"
+    assert one.text.startswith("10.0.0.2:80 ended with RST the connection that 10.0.0.1:40000 had closed; ")
+    assert findings(*ended, at(300, 1, "R", 307)) == []                 # it answers what the capture lacks
+    assert findings(*OPEN, at(5, 0, "FA", 101, 301), at(6, 1, "RA", 301, 102)) == []   # nothing was said
+    again = at(4.5, 0, "PA", 106, 307, b"more")                         # the last of it has no answer
+    late = [at(5, 0, "FA", 110, 307), at(300, 1, "RA", 307, 111)]
+    assert only("tcp.reset-with-unread-data", *OPEN, *BOTH, again, *late).severity == "note"
+
+
 def test_reset_before_anything_was_said() -> None:
     one = only("tcp.reset-after-open", *OPEN, at(5, 1, "RA", 301, 101))
     assert one.severity == "note" and one.rows == (0, 3) and "10.0.0.2:80" in one.text.split(" ")[0]

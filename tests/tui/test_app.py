@@ -19,7 +19,7 @@ from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen
-from tests.support.screen.live import QuietApp, grid, launcher, until
+from tests.support.screen.live import QuietApp, grid, idle, launcher, until
 from tests.support.tiers import sweep, thorough
 
 
@@ -29,8 +29,7 @@ async def test_keys_quit(key: str) -> None:
     app = QuietApp()
     async with app.run_test() as pilot:
         await pilot.press(key)
-        await pilot.pause()
-        assert app._exit
+        await until(pilot, lambda: app._exit, "the end of the app")
 
 
 async def test_q_is_a_letter_while_one_types() -> None:
@@ -72,7 +71,7 @@ async def test_the_palette_lists_each_action_once(key: str) -> None:
         await launcher(pilot)
         if key:
             await pilot.press(key)
-            await pilot.pause()
+            await idle(pilot)
         listed = [(command.title, command.help) for command in app.get_system_commands(app.screen)]
         assert len(listed) == len(set(listed)), listed
         titles = [title for title, _ in listed]
@@ -90,7 +89,7 @@ async def test_every_theme_can_be_worn() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         for name in app.available_themes:
             app.theme = name
-            await pilot.pause()
+            await idle(pilot)
             assert app.screen.query_one("#kind-tcp").styles.height is not None
 
 
@@ -102,7 +101,7 @@ async def test_every_role_can_be_read_in_every_theme(themes: tuple[str, ...]) ->
         cursors = ((), ("line--cursor",), ("line--cursor-blurred",), ("line--also",))
         for theme in themes or app.available_themes:
             app.theme = theme
-            await pilot.pause()
+            await idle(pilot)
             for cursor, name in itertools.product(cursors, sorted(PAINTS)):
                 style = head.colours(*cursor, name)
                 ink, paper = style.color, style.bgcolor
@@ -142,22 +141,19 @@ async def test_a_damaged_keymap_is_told_and_nothing_worse(tmp_path: Path) -> Non
     path.write_text("what?")
     app = QuietApp()
     async with app.run_test() as pilot:
-        await pilot.pause()
+        await idle(pilot)
         assert [note.severity for note in app._notifications] == ["warning"]
 
 
 async def test_a_small_terminal_says_so_and_recovers() -> None:
     app = QuietApp()
     async with app.run_test(size=(59, 24)) as pilot:
-        await pilot.pause()
-        assert isinstance(app.screen, TooSmallScreen)
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen), "the screen's warning")
         assert "60 columns and 16 lines" in str(app.screen.query_one(Static).render())
         await pilot.resize_terminal(80, 24)
-        await pilot.pause()
-        assert isinstance(app.screen, LauncherScreen)
+        await until(pilot, lambda: isinstance(app.screen, LauncherScreen), "the launcher")
         await pilot.resize_terminal(80, 15)
-        await pilot.pause()
-        assert isinstance(app.screen, TooSmallScreen)
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen), "the screen's warning")
         await pilot.press("q")
         assert app._exit
 
@@ -168,10 +164,10 @@ async def test_one_palette_is_enough_also_below_a_terminal_that_is_too_small() -
         await pilot.press("ctrl+p")
         await pilot.resize_terminal(50, 14)
         await pilot.press("ctrl+p")
-        await pilot.pause()
+        await idle(pilot)
         assert isinstance(app.screen, TooSmallScreen)
         await pilot.resize_terminal(80, 24)
-        await pilot.pause()
+        await idle(pilot)
         assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen, Palette]
 
 
@@ -186,12 +182,11 @@ async def test_the_word_of_a_small_terminal_goes_with_its_reason(key: str) -> No
         await pilot.resize_terminal(40, 10)
         await pilot.press("ctrl+p")
         await pilot.resize_terminal(50, 12)
-        await pilot.pause()
+        await idle(pilot)
         assert [*before, app.screen] == app.screen_stack and isinstance(app.screen, TooSmallScreen)
         await pilot.resize_terminal(80, 24)
         await pilot.press("escape")
-        await pilot.pause()
-        assert isinstance(app.screen, LauncherScreen)
+        await until(pilot, lambda: isinstance(app.screen, LauncherScreen), "the launcher")
 
 
 async def test_a_box_that_opens_on_a_small_terminal_waits_below_the_word() -> None:
@@ -201,22 +196,21 @@ async def test_a_box_that_opens_on_a_small_terminal_waits_below_the_word() -> No
         await pilot.resize_terminal(40, 10)
         menu = MenuScreen("Whether?", [MenuItem("y", "Yes", "", "yes")])
         app.push_screen(menu)                                  # as a worker does that has found something out
-        await pilot.pause()
+        await idle(pilot)
         assert isinstance(app.screen, TooSmallScreen)
         await pilot.resize_terminal(80, 24)
-        await pilot.pause()
+        await idle(pilot)
         assert app.screen_stack[1:] == [app.screen_stack[1], menu]
         await pilot.press("escape")
-        await pilot.pause()
-        assert isinstance(app.screen, LauncherScreen)
+        await until(pilot, lambda: isinstance(app.screen, LauncherScreen), "the launcher")
 
 
 async def test_the_size_is_looked_at_again_when_a_screen_goes() -> None:
     app = QuietApp()
     async with app.run_test(size=(40, 10)) as pilot:
-        await pilot.pause()
+        await idle(pilot)
         app.pop_screen()
-        await pilot.pause()
+        await idle(pilot)
         assert isinstance(app.screen, TooSmallScreen)
 
 
@@ -226,7 +220,7 @@ async def test_sentences_are_never_read_as_markup() -> None:
         sentence = "[::1]:8765 [@click=app.quit] [bold is in use."
         app.notify(sentence)
         app.screen.notify(f"Too: {sentence}")
-        await pilot.pause()
+        await idle(pilot)
         notes = [(note.message, note.markup) for note in app._notifications]
         assert notes == [(sentence, False), (f"Too: {sentence}", False)]
 
@@ -236,11 +230,11 @@ async def test_a_sentence_stands_there_once() -> None:
     async with app.run_test() as pilot:
         for _ in range(5):
             app.notify("Nothing to step.")
-        await pilot.pause()
+        await idle(pilot)
         assert len(app._notifications) == 1
         app.clear_notifications()
         app.notify("Nothing to step.")
-        await pilot.pause()
+        await idle(pilot)
         assert len(app._notifications) == 1
 
 
@@ -251,7 +245,7 @@ async def test_a_theme_that_is_chosen_stays_for_the_next_time() -> None:
             await launcher(pilot)
             assert app.theme == chosen
             app.theme = "textual-light"
-            await pilot.pause()
+            await idle(pilot)
 
 
 async def test_a_theme_that_is_not_known_is_as_if_there_were_none() -> None:

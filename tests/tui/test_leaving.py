@@ -31,6 +31,7 @@ from tests.support.running.lab import needs_lab
 from tests.support.screen.keys import burst
 from tests.support.screen.live import (
     QuietApp,
+    idle,
     launcher,
     running,
     until,
@@ -97,7 +98,7 @@ async def test_nothing_reaches_a_node_whose_children_go() -> None:
             box.call_after_refresh(box.look)
             await box.remove()
             await app.mount(Box())
-            await pilot.pause()
+            await idle(pilot)
 
 
 class Searching(LeavesQuietly, Vertical):
@@ -145,7 +146,7 @@ async def test_what_goes_on_beside_the_messages_of_a_node_may_outlast_its_childr
         for _ in range(5):
             await app.query_one(Searching).remove()
             await app.mount(Searching())
-            await pilot.pause()
+            await idle(pilot)
 
 
 async def test_a_worker_that_looks_for_what_never_was_is_told_so() -> None:
@@ -158,7 +159,7 @@ async def test_a_worker_that_looks_for_what_never_was_is_told_so() -> None:
                 box.query_one("#nowhere")
 
             box.run_worker(look)
-            await pilot.pause()
+            await idle(pilot)
 
 
 @thorough
@@ -228,7 +229,7 @@ async def test_a_timer_of_the_app_may_be_due_when_it_has_no_screens_any_more() -
             await launcher(pilot)
             app.call_next(app._screen_stack.clear)
             app.call_next(app.deliver_screenshot)              # while it runs, that is an error
-            await pilot.pause()
+            await idle(pilot)
     await app._while_it_runs(app.deliver_screenshot)           # and not when it has ended
 
 
@@ -242,7 +243,7 @@ async def test_a_palette_that_is_covered_closes_nothing_but_itself() -> None:
         await pilot.resize_terminal(40, 10)
         cover = app.screen
         palette.dismiss()
-        await pilot.pause()
+        await idle(pilot)
         assert app.screen is cover
 
 
@@ -255,7 +256,7 @@ async def test_a_command_of_the_palette_for_a_screen_that_has_gone_does_nothing(
         await launcher(pilot)
         for title in ("Zoom", "Ladder", "Filter", "Save"):
             commands[title]()
-        await pilot.pause()
+        await idle(pilot)
         assert isinstance(app.screen, LauncherScreen)
 
 

@@ -34,6 +34,7 @@ from tests.support.screen.live import (
     QuietApp,
     bench,
     grid,
+    idle,
     launcher,
     opened,
     running,
@@ -75,7 +76,7 @@ async def back(pilot: Pilot[Any], screen: Screen[Any]) -> None:
     for _ in range(3):
         if isinstance(pilot.app.screen, ModalScreen):
             await pilot.press("escape")
-            await pilot.pause()
+            await idle(pilot)
     await until(pilot, lambda: type(pilot.app.screen) is type(screen), "the screen itself")
 
 
@@ -95,7 +96,7 @@ async def try_all(pilot: Pilot[Any], key: str) -> None:
         await pilot.press("enter")
         await pilot.app.workers.wait_for_complete(
             [worker for worker in pilot.app.workers if worker.group == "save"])
-        await pilot.pause()
+        await idle(pilot)
         if pilot.app.screen is prompt:
             words = str(hint.content)
             assert hint.has_class("-wrong") and words and words.isprintable(), (key, words)
@@ -192,7 +193,7 @@ async def test_what_a_composer_hints_at_is_seen_whole_at_80_columns(kind: str) -
     async with session(kind, SMALL) as pilot:
         for composer in bench(pilot).query(Composer):
             for _ in composer._kind.forms:
-                await pilot.pause()
+                await idle(pilot)
                 line = composer.input
                 assert cell_width(str(line.placeholder)) <= line.size.width, line.placeholder
                 composer.turn_form()

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from inspector.tui.terminal.keyboard import KeyParser
 from inspector.tui.terminal.turnstile import TurnstileApp
-from tests.support.screen.live import until
+from tests.support.screen.live import idle, until
 
 
 def burst(app: App[Any], text: str) -> None:
@@ -24,5 +24,5 @@ async def type_together(pilot: Pilot[Any], text: str) -> None:
     app = pilot.app
     assert isinstance(app, TurnstileApp)
     burst(app, text)
-    await pilot.pause()
+    await idle(pilot)
     await until(pilot, lambda: not app.turnstile.busy, f"the end of {text!r}")

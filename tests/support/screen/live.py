@@ -72,13 +72,22 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str) -
         await pilot.pause()
 
 
+async def idle(pilot: Pilot[Any]) -> None:
+    """Wait until the app has taken every message that was sent so far, and drawn what they changed.
+
+    For what a test did itself, and for what must not have come of it; what comes by itself (a thread, a
+    process, a turn of work) is waited for with `until`. No time is waited.
+    """
+    await pilot.pause()
+
+
 async def settled(pilot: Pilot[Any]) -> None:
     """Wait until no pane is in the middle of its turns, and all messages are taken and drawn."""
-    await pilot.pause()
+    await idle(pilot)
     screen = pilot.app.screen
     if isinstance(screen, WorkbenchScreen):
         await until(pilot, lambda: not at_work(screen), "the panes' work")
-        await pilot.pause()
+        await idle(pilot)
 
 
 def at_work(screen: WorkbenchScreen) -> bool:

@@ -16,7 +16,7 @@ from inspector.tui.files import traces
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.prompt import PromptScreen
 from tests.support.running.lab import needs_lab
-from tests.support.screen.live import SMALL, QuietApp, grid, launcher, until, workbench
+from tests.support.screen.live import SMALL, QuietApp, grid, idle, launcher, until, workbench
 from tests.support.tiers import sweep
 
 
@@ -120,7 +120,7 @@ async def test_a_file_is_asked_for_and_checked(tmp_path: Path) -> None:
             assert word in str(app.screen.query_one(".hint", Static).render())
         entry.value = str(tmp_path / "les")
         await pilot.press("right")
-        await pilot.pause()
+        await idle(pilot)
         entry.value = str(capture)
         await pilot.press("enter")
         assert app.paths == [capture]
@@ -176,7 +176,7 @@ async def test_every_option_is_explained_whole_at_80_columns() -> None:
     async with LauncherApp().run_test(size=(80, 24)) as pilot:
         for key in "b6lsckdb6lsckd":
             await pilot.press(key)
-            await pilot.pause()
+            await idle(pilot)
             assert "…" not in grid(pilot.app.screen)
 
 

@@ -31,7 +31,7 @@ from inspector.tui.visitor import VisitorApp
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab
-from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, until, until_shown
+from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, idle, until, until_shown
 from tests.support.tiers import sweep, thorough
 
 
@@ -95,7 +95,7 @@ async def until_read(pilot: Pilot[Any], text: str) -> None:
 
 async def until_over(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: teaching(pilot).player.record.phase == "over", "the end of the step")
-    await pilot.pause()
+    await idle(pilot)
 
 
 def test_a_vote_that_is_only_being_opened_takes_what_is_asked(tmp_path: Path) -> None:

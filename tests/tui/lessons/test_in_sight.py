@@ -13,7 +13,7 @@ from inspector.lessons.play.player import ASKED
 from inspector.tui.lessons.page_list import NumberInput, PageList
 from inspector.tui.lessons.screen import LessonScreen
 from tests.support.running.lab import needs_lab
-from tests.support.screen.live import SMALL, grid, until
+from tests.support.screen.live import SMALL, grid, idle, until
 from tests.tui.lessons.test_lessons import joined, lesson, taking, until_over, words
 
 ASKS = [(name, place, step) for name in names() if name != "browser"
@@ -90,7 +90,7 @@ async def test_what_is_to_be_done_is_said_until_it_was_done() -> None:
         await pilot.press("1", "enter")
         await until(pilot, lambda: any("1 of 4" in text for text in now(pilot)), "how many have their place")
         await pilot.press("2")
-        await pilot.pause()
+        await idle(pilot)
         assert not any("1 of 4" in text for text in now(pilot))
 
 

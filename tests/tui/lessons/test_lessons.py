@@ -25,7 +25,7 @@ from inspector.tui.widgets.line_list import LineList
 from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab
 from tests.support.screen.grids import assert_kept
-from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, launcher, until, until_shown
+from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, idle, launcher, until, until_shown
 from tests.support.tiers import sweep, thorough
 
 KEPT = Path(__file__).with_name("snapshots")
@@ -68,7 +68,7 @@ def joined(text: str) -> str:
 
 async def until_over(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: lesson(pilot).player.record.phase == "over", "the end of the step")
-    await pilot.pause()
+    await idle(pilot)
 
 
 @needs_lab
@@ -134,7 +134,7 @@ async def test_the_words_have_the_room_that_they_need_and_a_key_scrolls_more() -
         page = lesson(pilot).query_one(PageList)
         await pilot.press("enter")
         await until(pilot, lambda: lesson(pilot).query_one(NumberInput).has_focus, "the line for numbers")
-        await pilot.pause()
+        await idle(pilot)
         assert grid(lesson(pilot)).count("A number, then Enter") == 1
         assert not page.overflows and page.max_scroll_y == 0
         assert "PgDn" not in grid(lesson(pilot))
@@ -198,7 +198,7 @@ async def test_what_is_asked_of_the_past_is_not_told_by_the_ladder() -> None:
     async with taking("closing") as pilot:
         screen = lesson(pilot)
         await until(pilot, lambda: screen.player.place == 3, "the step")
-        await pilot.pause()
+        await idle(pilot)
         ladder = screen.query_one(LessonLadderPane).ladder
         assert ladder is not None
         assert "?" in plain(ladder.header(76)[1]) and "FIN-WAIT-2" not in plain(ladder.header(76)[1])
@@ -221,7 +221,7 @@ async def test_things_are_put_in_order_unseen_and_done_by_choice() -> None:
     async with taking("handshake") as pilot:
         screen = lesson(pilot)
         await until(pilot, lambda: screen.player.place == 2, "the step")
-        await pilot.pause()
+        await idle(pilot)
         assert not screen.query_one("#beside").visible      # the ladder would tell
         assert "Press the numbers in their order" in words(pilot) and "i: a hint" in words(pilot)
         await pilot.press("enter")
@@ -285,7 +285,7 @@ async def test_arrows_and_enter_put_in_order_too_and_the_list_stays_in_sight() -
         await until(pilot, lambda: screen.player.place == 7, "the step")
         await pilot.press("i", "i", "i", "4", "3", "2", "1", "enter")
         assert screen.player.record.tries == 1 and screen.player.record.phase == "ask"
-        await pilot.pause()
+        await idle(pilot)
         seen = grid(screen)
         assert all(f" {number}  " in seen for number in range(1, 5)) and "Not" in seen, seen
         assert not screen.query_one(PageList).overflows        # the half below, where nothing stands, is used
@@ -343,7 +343,7 @@ async def test_the_map_stands_on_the_next_lesson_after_one_that_was_finished() -
             ("browser", True, "browser"), ("", False, "handshake"),
         ):
             app.push_screen(LessonMapScreen("en", chosen, goes_on=goes_on))
-            await pilot.pause()
+            await idle(pilot)
             assert isinstance(app.screen, LessonMapScreen)
             lines = app.screen.query_one(LineList)
             assert lines.provider is not None and lines.cursor is not None
@@ -358,7 +358,7 @@ async def test_the_map_and_the_way_there() -> None:
         await launcher(pilot)
         await pilot.press("L")
         await until(pilot, lambda: isinstance(pilot.app.screen, LessonMapScreen), "the map")
-        await pilot.pause()
+        await idle(pilot)
         assert all(str(find(name).text("en").title) in grid(pilot.app.screen) for name in names())
         assert_kept(KEPT / "map-80x24-en.txt", grid(pilot.app.screen))
         await pilot.press("l")

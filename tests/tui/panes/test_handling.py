@@ -33,7 +33,7 @@ from inspector.views.conversations.list import ConversationList
 from inspector.views.detail.call import MEANINGS
 from tests.support.captures.websocket import CLIENT, exchange
 from tests.support.captures.websocket import UPGRADE as WS_UPGRADE
-from tests.support.screen.live import SMALL, USUAL, grid, opened, settled, until
+from tests.support.screen.live import SMALL, USUAL, grid, idle, opened, settled, until
 from tests.support.tiers import sweep, thorough
 from tests.tui.workbench.test_workbench import lines
 
@@ -237,7 +237,7 @@ async def test_what_is_chosen_stands_out_in_every_theme(themes: list[str]) -> No
         packets = screen.query_one(PacketsPane).lines
         for theme in themes:
             pilot.app.theme = theme
-            await pilot.pause()
+            await idle(pilot)
             plain = packets.colours()
             for name in sorted(CHOSEN):
                 style = packets.colours(name)

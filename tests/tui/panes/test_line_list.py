@@ -11,7 +11,7 @@ from textual.geometry import Region
 from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.painter import Head
 from inspector.views.line.spans import Line, Span, fit
-from tests.support.screen.live import until
+from tests.support.screen.live import idle, until
 
 
 @dataclass
@@ -58,12 +58,12 @@ async def test_only_whatis_seen_is_asked_for() -> None:
     numbers = Numbers(5_000_000)
     app = ListApp(numbers)
     async with app.run_test(size=(40, 20)) as pilot:
-        await pilot.pause()
+        await idle(pilot)
         assert app.text(0) == "line 0"
         await pilot.press("end")
         assert app.text(19) == "line 4999999"
         app.list.go_to(1_234_567)
-        await pilot.pause()
+        await idle(pilot)
         assert "line 1234567" in [app.text(y) for y in range(20)]
         assert len(numbers.asked) < 200
 
@@ -88,18 +88,18 @@ async def test_it_follows_until_one_scrolls_up_and_follows_again_at_the_end() ->
     numbers = Numbers(50)
     app = ListApp(numbers, follow=True)
     async with app.run_test(size=(40, 10)) as pilot:
-        await pilot.pause()
+        await idle(pilot)
         assert app.text(9) == "line 49"
         numbers.count = 70
         app.list.refill()
-        await pilot.pause()
+        await idle(pilot)
         assert app.text(9) == "line 69"
         app.list.scroll_relative(y=-3, animate=False)
-        await pilot.pause()
+        await idle(pilot)
         assert not app.list.following
         numbers.count = 82
         app.list.refill()
-        await pilot.pause()
+        await idle(pilot)
         assert app.list.unseen == 12
         assert app.text(8) == "line 65"
         assert app.text(9).startswith("line 66")
@@ -126,7 +126,7 @@ async def test_a_choice_made_elsewhere_is_shown_without_a_message() -> None:
     app = ListApp(Numbers(1000))
     async with app.run_test(size=(40, 10)) as pilot:
         app.list.choose(500)
-        await pilot.pause()
+        await idle(pilot)
         assert app.list.cursor == 500
         assert "line 500" in [app.text(y) for y in range(10)]
         assert app.messages == []
@@ -139,7 +139,7 @@ async def test_a_list_that_shrinks_keeps_its_place_in_bounds() -> None:
         await pilot.press("end")
         numbers.count = 5
         app.list.refill()
-        await pilot.pause()
+        await idle(pilot)
         assert app.list.cursor == 4
         assert app.text(0) == "line 0"
         assert app.text(5) == ""
@@ -153,9 +153,9 @@ async def test_resizing_keeps_the_cursor_in_sight() -> None:
     app = ListApp(Numbers(1000))
     async with app.run_test(size=(40, 30)) as pilot:
         app.list.go_to(29)
-        await pilot.pause()
+        await idle(pilot)
         await pilot.resize_terminal(40, 8)
-        await pilot.pause()
+        await idle(pilot)
         assert "line 29" in [app.text(y) for y in range(8)]
 
 
@@ -177,7 +177,7 @@ async def test_more_room_does_not_make_a_list_follow_that_did_not() -> None:
         await pilot.resize_terminal(40, 40)
         await until(pilot, lambda: app.text(0) == "line 0", "all lines at once")
         await pilot.resize_terminal(40, 10)
-        await pilot.pause()
+        await idle(pilot)
         assert not app.list.following
         numbers.count = 90
         app.list.refill()
@@ -205,7 +205,7 @@ async def test_lines_that_changed_are_drawn_though_more_are_below() -> None:
     numbers = Numbers(100)
     app = ListApp(numbers)
     async with app.run_test(size=(40, 20)) as pilot:
-        await pilot.pause()
+        await idle(pilot)
         assert app.text(3) == "line 3"
         numbers.asked.clear()
         app.list.refill(news=False, below=True)
@@ -231,7 +231,7 @@ async def test_what_stands_as_it_did_is_not_drawn_again(monkeypatch: pytest.Monk
     numbers = Named(10)
     app = ListApp(numbers)
     async with app.run_test(size=(40, 20)) as pilot:
-        await pilot.pause()
+        await idle(pilot)
         drawn: list[tuple[Region, ...]] = []
         monkeypatch.setattr(app.list, "refresh", lambda *regions, **options: drawn.append(regions))
         app.list.refill()
@@ -257,7 +257,7 @@ async def test_a_head_that_says_the_same_is_not_drawn_again(monkeypatch: pytest.
 
     app = HeadApp()
     async with app.run_test(size=(40, 20)) as pilot:
-        await pilot.pause()
+        await idle(pilot)
         widget, drawn = app.query_one(Head), []
         refresh = widget.refresh
         monkeypatch.setattr(widget, "refresh", lambda *regions, **options: drawn.append(refresh(**options)))
@@ -266,6 +266,6 @@ async def test_a_head_that_says_the_same_is_not_drawn_again(monkeypatch: pytest.
         lines[1] = (Span("three"),)
         made.clear()
         widget.again()
-        await pilot.pause()
+        await idle(pilot)
         assert len(drawn) == 1 and len(made) == 1         # once, and not again for each of its lines
         assert widget.render_line(1).text.rstrip() == "three"

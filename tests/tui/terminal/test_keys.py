@@ -20,7 +20,7 @@ from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.wire.text import escaped
 from tests.support.running.lab import needs_lab
 from tests.support.screen.keys import burst, type_together
-from tests.support.screen.live import until
+from tests.support.screen.live import idle, until
 from tests.support.tiers import sweep
 
 TRACES = Path(__file__).parents[2] / "data" / "traces"
@@ -102,7 +102,7 @@ async def test_a_box_that_is_asked_to_go_twice_goes_once() -> None:
         assert isinstance(box, PromptScreen)
         box.dismiss("42")
         box.dismiss("43")
-        await pilot.pause()
+        await idle(pilot)
         assert isinstance(app.screen, LauncherScreen)
         assert app.screen.spec.port == 42
 

@@ -19,7 +19,7 @@ from inspector.tui.workbench.feed import TraceFeed
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.captures.frames import pcapng_bytes
 from tests.support.captures.traces import TRACES
-from tests.support.screen.live import USUAL, QuietApp, settled, until
+from tests.support.screen.live import USUAL, QuietApp, idle, settled, until
 
 FRAME = b"\xff" * 12 + b"\x08\x00" + bytes(46)
 
@@ -93,7 +93,7 @@ async def test_a_batch_is_painted_once_and_one_that_shows_nothing_not_at_all(
 
         monkeypatch.setattr(screen, "set_timer", later)
         screen._trace_grew()
-        await pilot.pause()
+        await idle(pilot)
         assert (painted, timers) == ([], [])
 
 

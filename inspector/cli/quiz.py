@@ -1,4 +1,8 @@
-"""A quiz in the terminal: questions on stdout, answers from stdin, each graded beside the truth."""
+"""A quiz in the terminal: questions on stdout, answers from stdin, each graded beside the truth.
+
+File -> `Trace` -> `lessons/quiz.py` makes questions -> a question and an answer a turn -> how many were
+right.
+"""
 
 from __future__ import annotations
 

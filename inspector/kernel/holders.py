@@ -1,4 +1,7 @@
-"""Whose a socket is: the process that holds a descriptor of it, as far as this user may look (proc(5))."""
+"""Whose a socket is: the process that holds a descriptor of it, as far as this user may look (proc(5)).
+
+Inodes of sockets (sock_diag) -> /proc/PID/fd of processes -> `Owner` of each; likewise from an address.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What an agent is asked to be, as the parent hands it over: one JSON object on its command line."""
+"""What an agent is asked to be, as the parent hands it over: one JSON object on its command line.
+
+Commands and the app make an `AgentOptions` (`Outside`, `Limits`, `Process`, `Watch` within) -> JSON -> the
+agent reads it back, and refuses what has another shape with `OptionsError`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What every part of an endpoint shares: the session's description, journal, gate and loop."""
+"""What every part of an endpoint shares: the session's description, journal, gate and loop.
+
+`Context` is handed to a kind's ends when they run; an error of a socket becomes a `FailedError`, a sentence.
+"""
 
 from __future__ import annotations
 

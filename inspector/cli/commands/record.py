@@ -1,4 +1,8 @@
-"""`inspector record`: loopback traffic to a file: around a program in the lab, or this machine's own."""
+"""`inspector record`: loopback traffic to a file: around a program in the lab, or this machine's own.
+
+Options -> `RecordOptions` -> `lab/record.py`, which writes the file -> what checks ask of it -> the exit
+status.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The options that narrow a capture and end it, for every command that makes one, and their `Limits`."""
+"""The options that narrow a capture and end it, for every command that makes one, and their `Limits`.
+
+Values by option -> `limits_of` -> `Limits`, checked -> the agent or the recorder. `packet_socket_for` and
+`packet_socket_in` get a socket where this user may open none.
+"""
 
 from __future__ import annotations
 

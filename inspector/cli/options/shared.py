@@ -1,4 +1,8 @@
-"""Types and kinds of options that several commands share."""
+"""Types and kinds of options that several commands share.
+
+Text -> a checked port, file, size or program; `reading_options` adds those that say how a capture is to be
+understood, `WithProgram` takes all behind `--` as the program.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What a lesson is once it was read and found right: facts of lesson.toml, words of each language's file."""
+"""What a lesson is once it was read and found right: facts of lesson.toml, words of each language's file.
+
+lesson.toml and each language's file -> `loader` and `texts` -> a `Lesson` of `Step`s, and a `LessonText` of
+`StepText`s -> player, pages, check. Values only: nothing here reads or decides.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DNS (RFC 1035) in datagrams and on TCP; its sisters of the local link: mDNS (RFC 6762), LLMNR (4795)."""
+"""DNS (RFC 1035) in datagrams and on TCP; its sisters of the local link: mDNS (RFC 6762), LLMNR (4795).
+
+One table of fields for the three; packets and streams are both read by `message.parse_dns`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""DNS on TCP (RFC 7766): each message follows its length; answers find their queries by number."""
+"""DNS on TCP (RFC 7766): each message follows its length; answers find their queries by number.
+
+Streams -> units of two bytes of length and a message -> `DnsRecord`s (`message.parse_dns`) -> queries and
+answers paired.
+"""
 
 from __future__ import annotations
 

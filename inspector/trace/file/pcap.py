@@ -1,4 +1,8 @@
-"""The classic pcap format (draft-ietf-opsawg-pcap), walked a buffer at a time."""
+"""The classic pcap format (draft-ietf-opsawg-pcap), walked a buffer at a time.
+
+The file's header -> byte order and units of time -> records of a buffer -> places, times, lengths as columns
+for the index.
+"""
 
 from __future__ import annotations
 

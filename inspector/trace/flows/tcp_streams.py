@@ -1,4 +1,7 @@
-"""Segments of one direction, as columns, into its stream: runs of neighbours in one go, others singly."""
+"""Segments of one direction, as columns, into its stream: runs of neighbours in one go, others singly.
+
+Columns of new packets -> runs that follow each other -> `ByteStream.add_run`; where that refuses, one by one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What a person types where a path is asked for: text -> Path, or one sentence that can be shown as it is."""
+"""What a person types where a path is asked for: text -> Path, or one sentence that can be shown as it is.
+
+To read: it is there, and may be a capture. To write: its folder is there, and whether something stands in its
+place.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The side of a lesson that is read and answered: the page of a step as a list, and the line for numbers."""
+"""The side of a lesson that is read and answered: the page of a step as a list, and the line for numbers.
+
+`StepPage` (lessons/pages/) -> lines and options -> keys and clicks -> the lesson's screen.
+"""
 
 from __future__ import annotations
 

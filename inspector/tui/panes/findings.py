@@ -1,4 +1,8 @@
-"""What is wrong on the wire: each finding with its clause, what should stand instead, and the packet."""
+"""What is wrong on the wire: each finding with its clause, what should stand instead, and the packet.
+
+views/findings/list.py looks for them, some conversations a turn -> lines; what is chosen is shown in all
+panes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The messages of the conversation, whatever it speaks: a list with search, opening to frames."""
+"""The messages of the conversation, whatever it speaks: a list with search, opening to frames.
+
+views/conversation/messages.py draws it; this pane shows the lines in sight and opens a message where it is
+chosen.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Follow stream: what both ends of a TCP conversation said, in turns."""
+"""Follow stream: what both ends of a TCP conversation said, in turns.
+
+views/conversation/stream/ draws it; this pane has it read on by turns, and chooses direction and form.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Screens and containers whose bindings all carry ids, so that a keymap can change every key."""
+"""Screens and containers whose bindings all carry ids, so that a keymap can change every key.
+
+`BINDINGS` of a class -> `_with_ids` -> ids that the user's keymap changes. Screens inherit `BaseScreen` and
+`BaseModal`, so that none has Textual's own keys by accident.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One question in a small box over the screen: a text with a check, or a choice of actions by key."""
+"""One question in a small box over the screen: a text with a check, or a choice of actions by key.
+
+A question and its check -> the box -> what was typed, once it is right, or None after escape.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One line of tabs: the key that shows a pane, its name; at the end what the pane in front says of itself."""
+"""One line of tabs: the key that shows a pane, its name; at the end what the pane in front says of itself.
+
+`TabName`s of panes -> one drawn line, with shorter names where it is narrow; a click -> the pane.
+"""
 
 from __future__ import annotations
 

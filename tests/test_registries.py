@@ -20,6 +20,7 @@ import pytest
 
 from inspector.cli.commands import COMMANDS
 from inspector.cli.exports import EXPORTS
+from inspector.lessons.format.loader import PANES as LESSON_PANES
 from inspector.lessons.format.loader import load
 from inspector.lessons.library import CONTENT, lessons
 from inspector.protocols import REGISTRY as PROTOCOLS
@@ -27,6 +28,7 @@ from inspector.protocols import RULES
 from inspector.protocols.api import Protocol
 from inspector.sessions.kinds import REGISTRY as KINDS
 from inspector.sessions.kinds.kind import Kind
+from inspector.tui.lessons.beside import SPECS
 from inspector.tui.panes.base import PaneSpec
 from inspector.tui.panes.registry import PANES
 from inspector.wire.findings import Rulebook
@@ -136,6 +138,11 @@ def test_no_pane_lacks_what_every_pane_must_say() -> None:
     lacking = [f"{spec.pane.__name__}.{name}" for spec in PANES for name, one in inspect.getmembers(spec.pane)
                if getattr(one, "__isabstractmethod__", False)]
     assert not lacking
+
+
+def test_a_lesson_may_look_at_each_pane_that_stands_beside_it() -> None:
+    """The format cannot import the screens, which stand above it."""
+    assert set(LESSON_PANES) == {spec.id for spec in SPECS}
 
 
 def test_a_test_runs_each_kind() -> None:

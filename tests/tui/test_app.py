@@ -19,7 +19,7 @@ from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen
-from tests.support.screen.live import QuietApp, grid, idle, launcher, until
+from tests.support.screen.live import QuietApp, grid, idle, launcher, opened, until
 from tests.support.tiers import sweep, thorough
 
 
@@ -133,6 +133,14 @@ async def test_a_keymap_changes_keys(tmp_path: Path) -> None:
         assert not app._exit
         await pilot.press("f10")
         assert app._exit
+
+
+async def test_a_pane_s_tab_shows_the_key_of_the_keymap(tmp_path: Path) -> None:
+    path = tmp_path / "config" / "inspector" / "keymap.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text('workbench.messages = "f7"\n')
+    async with opened("tcp.pcapng", (160, 30)) as (_, screen):
+        assert "f7Messages" in grid(screen)
 
 
 async def test_a_damaged_keymap_is_told_and_nothing_worse(tmp_path: Path) -> None:

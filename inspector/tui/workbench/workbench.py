@@ -18,8 +18,9 @@ the panes aside are tabs like the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -144,6 +145,7 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         self._began_with = self.front  # the pane that had the screen at first,
         self._has_keys = False         # whether it got the keys,
         self._turned = False           # and whether another one was brought since
+        self._keys: dict[str, str] = {}    # the user's own keys, by the binding's id
 
     def parts(self) -> list[Part]:
         return self.chosen_parts()
@@ -178,6 +180,8 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         self._size = self.app.size
         self._open_kept_panes()
         self._began_with = self.front
+        self._keys = {one.binding.id: key for key, one in self.active_bindings.items() if one.binding.id}
+        self._name_tabs()
         self._arrange(update=False)                # styles follow with the screen's resumption, all at once
         if self.front == LADDER[0].id:
             self._focus_first()
@@ -275,6 +279,10 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         if keep:
             save_sizes(sizes)
 
+    def _name_tabs(self) -> None:
+        for bar, specs in _BARS.items():
+            self.query_one(f"#tabs-{bar}", TabBar).rename(_tabs(specs, self._keys))
+
     def _show_tabs(self) -> None:
         hidden = ASIDE_IDS if self.is_wide else frozenset()
         bars = [("top", self.front, hidden), ("middle", self.lower, hidden)]
@@ -339,8 +347,7 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
 
     def language_changed(self) -> None:
         super().language_changed()
-        for bar, specs in _BARS.items():
-            self.query_one(f"#tabs-{bar}", TabBar).rename(_tabs(specs))
+        self._name_tabs()
         for composer in self.query(Composer):
             composer.language_changed()
         self._show_anew()
@@ -502,9 +509,10 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         turnstile_of(self).after_refresh(self, composer.input.focus)
 
 
-def _tabs(specs: tuple[PaneSpec, ...]) -> tuple[TabName, ...]:
-    return tuple(TabName(spec.id, format_key(spec.key), tr(spec.title), tr(spec.short or spec.title))
-                 for spec in specs)
+def _tabs(specs: tuple[PaneSpec, ...], keys: Mapping[str, str] = MappingProxyType({})) -> tuple[TabName, ...]:
+    """Names of tabs; `keys`: binding id -> the key that the user's keymap gives it."""
+    return tuple(TabName(spec.id, format_key(keys.get(f"workbench.{spec.id}", spec.key)), tr(spec.title),
+                         tr(spec.short or spec.title)) for spec in specs)
 
 
 def _pane_of(widget: Widget | None) -> Pane | None:

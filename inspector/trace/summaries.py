@@ -173,6 +173,8 @@ class Summaries:
         return missing_bytes(self._trace, flow, 0), missing_bytes(self._trace, flow, 1)
 
     def _decoded(self, stream: int) -> tuple[str, bool]:
+        if self._trace.known.is_strange(stream):
+            return "", False
         found = None if self._plain is None else self._trace.known.exchanged(stream)
         if found is not None and found.protocol[0] is not None:
             return found.protocol[0].name, False

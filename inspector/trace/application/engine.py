@@ -36,6 +36,30 @@ class Layer(NamedTuple):
         return self.decoder.source.streams
 
 
+def surest(protocols: Iterable[Protocol], opening: Opening) -> tuple[Protocol, Start] | None:
+    """The protocol whose sniffer is surest; of equals the first one; None: none of them knows what it is."""
+    best: tuple[Protocol, Start] | None = None
+    for protocol in protocols:
+        assert protocol.sniff is not None
+        start = protocol.sniff(opening)
+        if start is not None and (best is None or start.sure > best[1].sure):
+            best = protocol, start
+            if start.sure >= CERTAIN:          # the others may take long to find out that it is not theirs
+                break
+    return best
+
+
+def first_words(streams: tuple[ByteStream, ByteStream]) -> tuple[ByteStream, ByteStream] | None:
+    """Both streams as they stood before the second end spoke; None: it has not, or they began before."""
+    if not (streams[0].start_known and streams[1].start_known):
+        return None
+    first, second = (next(stream.pieces(stream.start, stream.length), None) for stream in streams)
+    if first is None or second is None:
+        return None
+    row = max(first.row, second.row)
+    return streams[0].before(row), streams[1].before(row)
+
+
 class Engine:
     """Reads one connection. `ports` are those of a and b, `protocols` the candidates, best known first.
 
@@ -140,15 +164,29 @@ class Engine:
     def _surest(self, opening: Opening) -> tuple[Protocol, Start] | None:
         if self._rule is not None and not self._own:
             return self._by_rule(opening, self._rule)
-        best: tuple[Protocol, Start] | None = None
-        for protocol in self._sniffers:
-            assert protocol.sniff is not None
-            start = protocol.sniff(opening)
-            if start is not None and (best is None or start.sure > best[1].sure):
-                best = protocol, start
-                if start.sure >= CERTAIN:      # the others may take long to find out that it is not theirs
-                    break
-        return best
+        found = surest(self._sniffers, opening)
+        if found is None or found[1].sure < CERTAIN or self._own:
+            return found
+        return self._by_first_words(opening, found) or found
+
+    def _by_first_words(
+        self, opening: Opening, found: tuple[Protocol, Start]
+    ) -> tuple[Protocol, Start] | None:
+        """Another protocol of which its sniffer is certain by what was said before the other end spoke.
+
+        Live it was decided then, before an answer of any form came. Who is certain by all that was said, and
+        not by the first words, was asked in vain then, as was whoever stands before it in the registry.
+        """
+        streams = first_words(opening.streams)
+        if streams is None:
+            return None
+        begins, (protocol, _) = Opening(streams, opening.ports), found
+        assert protocol.sniff is not None
+        start = protocol.sniff(begins)
+        if start is not None and start.sure >= CERTAIN:
+            return None
+        other = surest(self._sniffers[self._sniffers.index(protocol) + 1 :], begins)
+        return other if other is not None and other[1].sure >= CERTAIN else None
 
     def _by_rule(self, opening: Opening, rule: DecodeAs) -> tuple[Protocol, Start] | None:
         """The protocol of a rule, where it begins by its own judgement, or else with the first byte."""

@@ -31,6 +31,7 @@ from inspector.trace.application.plain import (
 )
 from inspector.trace.application.unread import RESETS, UnreadBytes
 from inspector.trace.contents.beyond import Beyond
+from inspector.trace.flows.copies import may_hold_copies
 from inspector.trace.flows.kept import Kept
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.together.ahead import Ahead
@@ -109,13 +110,18 @@ class Known:
             found = plain.words_of(stream)
             if found is not None:
                 return found.get(row, ("", ()))
+            if self.is_strange(stream):
+                return "", ()
         known = None if self._trace.turns is None else self._applications.so_far(stream)
         application = self._trace.application(stream) if known is None else known
         return application.info(row), application.protocols(row)
 
     def _completed(self, stream: int) -> Completed | None:
         plain = self.plain_conversations() if self._trace.turns is None or self._small(stream) else None
-        return None if plain is None or self._trace.decoded(stream) else plain.completed(stream)
+        if plain is None or self._trace.decoded(stream):
+            return None
+        found = plain.completed(stream)
+        return (None, {}) if found is None and self.is_strange(stream) else found
 
     def spoken(self, stream: int) -> str:
         """The protocol of a TCP conversation; "" where nothing is known."""
@@ -213,22 +219,37 @@ class Known:
             plain = None
         if plain is not None and not self._trace.decoded(stream) and plain.quiet(stream):
             return []
-        if plain is not None and self._is_all_of_tcp(plain, stream):
-            found = self._flow(stream).findings()
-            if not any(one.id in ENDINGS or one.id == "tcp.close-wait" for one in found):
-                return sorted(found, key=by_place)
+        if plain is not None and self.is_strange(stream):
+            return [] if plain.tcp_quiet(stream) else sorted(self._flow(stream).findings(), key=by_place)
+        alone = None if plain is None else self._all_of_tcp(plain, stream)
+        if alone is not None:
+            return alone
         if plain is not None and not self._trace.decoded(stream) and plain.tcp_quiet(stream):
             return self._trace.application(stream).findings_beside([])
         return self._trace.application(stream).findings
 
-    def _is_all_of_tcp(self, plain: PlainConversations, stream: int) -> bool:
-        """Whether all findings about a conversation are certainly TCP's: nothing said is wrong, or late."""
+    def is_strange(self, stream: int) -> bool:
+        """Whether it is certain of a TCP conversation, without decoding it, that nothing known is spoken."""
+        if self._trace.turns is not None or self._trace.decoded(stream):
+            return False
+        plain = self.plain_conversations()
+        return plain is not None and not may_hold_copies(self._trace) and plain.strange(stream)
+
+    def _all_of_tcp(self, plain: PlainConversations, stream: int) -> list[Finding] | None:
+        """All findings, where they are certainly TCP's: nothing said is wrong, or late; None: it is not sure.
+
+        Nor is it of an end, or half of one, that may be told otherwise by who knows what was spoken.
+        """
         is_faultless = not self._trace.decoded(stream) and plain.nothing_is_wrong(stream)
         if not (is_faultless or plain.perhaps(stream)):
-            return False
-        if is_slow_somewhere(self._trace.index, self._flow(stream)):
-            return False
-        return is_faultless or self.exchanged(stream) is not None
+            return None
+        flow = self._flow(stream)
+        if is_slow_somewhere(self._trace.index, flow):
+            return None
+        found = flow.findings()
+        if any(one.id in ENDINGS or one.id == "tcp.close-wait" for one in found):
+            return None
+        return sorted(found, key=by_place) if is_faultless or self.exchanged(stream) is not None else None
 
     def perhaps_with_findings(self, streams: Sequence[int]) -> Iterator[int]:
         """Of some TCP conversations all but those of which it is certain that there is no finding."""

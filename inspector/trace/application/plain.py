@@ -21,6 +21,7 @@ from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Loose, Protocol, Turns
 from inspector.trace.application.engine import Layer
+from inspector.trace.application.strangers import Strangers
 from inspector.trace.flows.delivered import delivered
 from inspector.trace.flows.together.columns import followed, tcp_columns
 from inspector.trace.flows.together.midway import midway_ones
@@ -320,6 +321,7 @@ class PlainConversations:
         follows, quiet = followed(columns), quiet_ones(index, columns)
         self._regular = regular_ones(index, columns, follows, quiet)
         self.midway = midway_ones(index, columns, follows, quiet)     # those that began before the capture
+        self.strangers = Strangers(index, columns, pieces)
         del columns, follows                     # 100 bytes a packet
         self._place = np.full(len(index.streams[TCP]), -1, np.int64)
         self._place[self._regular.stream] = np.arange(len(self._regular.stream))
@@ -491,7 +493,18 @@ class PlainConversations:
         if place >= 0:
             return bool(self._regular.quiet[place])
         at = self.midway.at(stream)
-        return at >= 0 and bool(self.midway.quiet[at])
+        return (at >= 0 and bool(self.midway.quiet[at])) or self.strangers.is_alone(stream)
+
+    def strange(self, stream: int) -> bool:
+        """Whether nothing that is known is certainly spoken in a conversation; it may hold no copies."""
+        place = int(self._place[stream])
+        if place < 0:
+            return self.strangers.has(stream)
+        block = self.block(place)
+        number = place - block.block.begin
+        if block.silent[number] or block.parsed[number] is not None:
+            return block.silent[number]
+        return self.loose(place) is None and self.strangers.has(stream)
 
     def quiet(self, stream: int) -> bool:
         """Whether there is certainly no finding about a conversation."""

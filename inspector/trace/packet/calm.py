@@ -1,7 +1,8 @@
 """Packets of conversations in which TCP has nothing to tell, by columns: what is said of all of them.
 
-Regular conversations, a block at a time (application/plain.py) -> those that are plain, without a mark of
-TCP's analysis -> of their packets what the index lacks: numbers from 0, windows in bytes, what each carries.
+Regular conversations, a block at a time (application/plain.py), and short ones of which nothing is known
+(strangers.py) -> those that are plain, without a mark of TCP's analysis -> of their packets what the index
+lacks: numbers from 0, windows in bytes, what each carries.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from inspector.model.numbers import ACK, FIN, RST, SYN, TCP
 from inspector.model.packets import rows_in
 from inspector.trace.application.plain import PacketWords, PlainBlock, PlainConversations
 from inspector.trace.flows.together.columns import previous
-from inspector.trace.packet.info import option_words
+from inspector.trace.flows.together.spoken import ranges
+from inspector.trace.packet.facts import preview_of
+from inspector.trace.packet.info import PREVIEW, option_words, tcp_line
 from inspector.trace.packet.protocol_names import NO_KIND, plain_kinds
 from inspector.wire.arrays import Bools, Int64s, Objects
 from inspector.wire.headers.read import CUT
 from inspector.wire.tcp.options import parse_options
 
 if TYPE_CHECKING:
+    from inspector.trace.index.index import Index
     from inspector.trace.trace import Trace
 
 _UNKNOWN, _CALM, _OTHER = 0, 1, 2
@@ -38,6 +42,15 @@ class _Packets(NamedTuple):
     reverse: Bools
     flags: Int64s
     length: Int64s
+
+
+def _packets_of(index: Index, rows: Int64s, reverse: Bools, first: Int64s, last: Int64s) -> _Packets:
+    """The packets of conversations, each of which has those from `first` to before `last` of the rows."""
+    places, counts = ranges(first, last), last - first
+    owner, mine = np.repeat(np.arange(len(first)), counts), rows[places]
+    head = np.repeat(np.cumsum(counts) - counts, counts)
+    return _Packets(mine, owner, head, reverse[places], index.tcp_flags[mine].astype("i8"),
+                    index.payload_length[mine].astype("i8"))
 
 
 def _nothing(count: int) -> Objects:
@@ -60,6 +73,7 @@ class Calm:
         self._kinds = np.full(index.count, NO_KIND, np.uint8)
         self._texts: dict[Any, _Texts] = {}
         self._odd = np.zeros(index.count, np.bool_)          # packets that have more to tell
+        self._reused = np.zeros(index.count, np.bool_)       # SYNs on the ports of an earlier conversation
         for rows in (index.outer.row, index.quoted.row, np.array(list(trace.comments.rows), np.int64)):
             self._odd[rows] = True
 
@@ -69,13 +83,18 @@ class Calm:
         carried: Bools = (index.protocol[rows] == TCP) & (index.stream[rows] >= 0)
         streams = np.where(carried, index.stream[rows], 0)
         if carried.any():
+            strange: list[int] = []
             for stream in np.unique(streams[carried]).tolist():
-                if self._state[stream] == _UNKNOWN:
+                if self._state.item(stream) == _UNKNOWN:
                     place = self._plain.place(stream)
-                    if place < 0:
-                        self._take_troubled(stream, self._trace.known.exchanged(stream))
-                    else:
+                    if place >= 0:
                         self._take(self._plain.block(place))
+                    elif self._trace.known.is_strange(stream):
+                        strange.append(stream)
+                    else:
+                        self._take_troubled(stream, self._trace.known.exchanged(stream))
+            if strange:
+                self._take_strange(np.array(strange, np.int64))
             carried &= (self._state[streams] == _CALM) & ~self._odd[rows]
         return carried
 
@@ -92,6 +111,11 @@ class Calm:
         found: list[PacketWords] = self._words[rows].tolist()
         return found
 
+    def reused(self, rows: Int64s) -> list[bool]:
+        """Which packets are a SYN on the ports of an earlier conversation: calm ones have no other mark."""
+        found: list[bool] = self._reused[rows].tolist()
+        return found
+
     def kinds(self, rows: Int64s) -> list[int]:
         """The headers of each packet, as `protocol_names.KINDS` has them."""
         found: list[int] = self._kinds[rows].tolist()
@@ -105,20 +129,16 @@ class Calm:
         begin = block.block.begin
         span = slice(begin, begin + len(block.parsed))
         first, last, streams = regular.first[span], regular.last[span], regular.stream[span]
-        places = np.arange(int(first[0]), int(last[-1]))
-        inside = np.searchsorted(first, places, "right") - 1
-        kept = places < last[inside]
-        places, owner = places[kept], inside[kept]
-        head = np.searchsorted(owner, np.arange(len(first)))
-        rows = regular.rows[places]
-        packets = _Packets(rows, owner, head[owner], regular.reverse[places],
-                           index.tcp_flags[rows].astype("i8"), index.payload_length[rows].astype("i8"))
+        packets = _packets_of(index, regular.rows, regular.reverse, first, last)
+        rows, owner = packets.rows, packets.owner
         self._back[rows] = packets.reverse
         self._kinds[rows] = plain_kinds(self._trace, rows)
         self._open(packets, streams)
         plain = [found is not None or silent
                  for found, silent in zip(block.parsed, block.silent, strict=True)]
-        calm = np.array(plain) & ~np.array([index.streams[TCP].reopened(one) for one in streams.tolist()])
+        calm = np.array(plain)
+        begins = packets.head[np.append(True, owner[1:] != owner[:-1])]
+        self._reused[rows[begins]] = [index.streams[TCP].reopened(one) for one in streams.tolist()]
         calm[owner[self._restless(packets, streams)]] = False
         self._state[streams] = np.where(calm, _CALM, _OTHER)
         self._take_in(block)
@@ -151,6 +171,66 @@ class Calm:
         self._odd[rows[odd]] = self._odd[marked] = True
         self._odd[carry[np.repeat(troubled > 0, np.diff(turns))]] = True
         self._state[stream] = _CALM
+
+    def _take_strange(self, streams: Int64s) -> None:
+        """Look at conversations of which nothing is known: those that go straight on, or are one packet."""
+        plain, strangers = self._plain, self._plain.strangers
+        self._state[streams] = _OTHER
+        straight = np.isin(streams, plain.midway.stream) | strangers.are_alone(streams)
+        streams = streams[straight]
+        if not len(streams) or self._trace.fates:
+            return
+        index, places = self._trace.index, strangers.packets(streams)
+        packets = _packets_of(index, strangers.rows, strangers.reverse, *places)
+        self._kinds[packets.rows] = plain_kinds(self._trace, packets.rows)
+        begins = np.flatnonzero(np.append(True, packets.owner[1:] != packets.owner[:-1]))
+        quiet = np.ones(len(streams), np.bool_)
+        quiet[packets.owner[self._marked(packets, begins)]] = False
+        self._begin_midway(packets, begins, streams)
+        self._state[streams[quiet]] = _CALM
+        self._preview(packets.rows[quiet[packets.owner] & (packets.length > 0)])
+
+    def _marked(self, packets: _Packets, begins: Int64s) -> Bools:
+        """Which packets of such conversations TCP's analysis has a mark for, or may have.
+
+        Numbers of 0 stand for nothing there (wire/tcp/side.py), and those beside them are compared with it.
+        """
+        index, rows, flags, reverse = self._trace.index, packets.rows, packets.flags, packets.reverse
+        seq, ack = index.seq[rows].astype("i8"), index.ack[rows].astype("i8")
+        by_a, by_b = previous(~reverse, packets.head), previous(reverse, packets.head)
+        own = np.where(reverse, by_b, by_a)
+        odd: Bools = (packets.length == 0) & (own >= 0) & (ack == ack[own])
+        odd |= (index.window[rows] == 0) | (flags & SYN != 0)
+        odd |= (index.status[rows] & ~np.uint8(CUT) != 0) | (self._kinds[rows] == NO_KIND)
+        for number in (seq, seq + packets.length, ack):
+            odd |= (number + 1) & _MASK <= 1
+        first = rows[begins]
+        itself = (index.src[first] == index.dst[first]) & (index.sport[first] == index.dport[first])
+        reopened = [index.streams[TCP].reopened(one) for one in index.stream[first].tolist()]
+        odd[begins] |= itself | np.array(reopened)
+        return odd
+
+    def _begin_midway(self, packets: _Packets, begins: Int64s, streams: Int64s) -> None:
+        """Note of conversations whose opening is not there from where numbers count: the first ones are 1."""
+        index, first = self._trace.index, packets.rows[begins]
+        self._base[0, streams] = (index.seq[first].astype("i8") - 1) & _MASK
+        acks = index.tcp_flags[first] & ACK != 0
+        self._base[1, streams] = np.where(acks, (index.ack[first].astype("i8") - 1) & _MASK, 0)
+        self._back[packets.rows] = packets.reverse
+
+    def _preview(self, rows: Int64s) -> None:
+        """Note of packets that carry something that nobody knows what is told of them."""
+        index, columns = self._trace.index, (*self.relative(rows),)
+        sizes, starts = index.payload_length[rows].astype("i8"), index.payload[rows].astype("i8")
+        there = np.clip(np.minimum(index.cap_len[rows] - starts, sizes), 0, 4 * PREVIEW)
+        order = np.argsort(rows, kind="stable")
+        pieces = self._trace.pieces(rows[order], starts[order], there[order])
+        values = (column[order].tolist() for column in (
+            rows, index.sport[rows], index.dport[rows], index.tcp_flags[rows], *columns, sizes))
+        for piece, row, sport, dport, flags, seq, ack, window, size in zip(pieces, *values, strict=True):
+            shown = preview_of(piece, size, PREVIEW)
+            text = tcp_line(sport, dport, flags, seq, ack, window, size)
+            self._words[row] = f"{text}  {shown}" if shown else text, ()
 
     def _open(self, packets: _Packets, streams: Int64s) -> None:
         """Note the first numbers of both ends, and their scales: both have one, or none (RFC 7323 2.2)."""

@@ -172,7 +172,11 @@ def payload_preview(trace: Trace, row: Row, limit: int) -> str:
     if not size or limit < 3:
         return ""
     start = int(index.payload[row])
-    data = trace.frame(row)[start : start + min(size, limit * 4)]
+    return preview_of(trace.frame(row)[start : start + min(size, limit * 4)], size, limit)
+
+
+def preview_of(data: bytes, size: int, limit: int) -> str:
+    """The same of a payload of `size` bytes that begins with `data`, four times `limit` at most."""
     text = data.decode("utf-8", "replace")
     strange = sum(1 for character in text if not (character.isprintable() or character in "\r\n\t"))
     if not text or "\ufffd" in text[:-1] or strange:

@@ -6,6 +6,7 @@ The wording follows Wireshark's, which people can search for; every text is safe
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, assert_never
 
 from inspector.model.language import Sentence, marked, sentence
@@ -46,7 +47,7 @@ from inspector.wire.text import escaped, worded
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-_PREVIEW = 60
+PREVIEW = 60              # characters of a text payload that are shown
 _IP_PROTOCOLS = {
     HOP_BY_HOP: "HOPOPT", IGMP: "IGMP", IP_IN_IP: "IPv4", IPV6_IN_IP: "IPv6", GRE: "GRE", ESP: "ESP",
     AUTHENTICATION: "AH", 88: "EIGRP", 89: "OSPF", 103: "PIM", 112: "VRRP", 132: "SCTP", 136: "UDP-Lite",
@@ -87,7 +88,7 @@ def protocol_name(trace: Trace, fact: Facts) -> str:
 LOST_FRAGMENTS = marked("Fragments missing")
 
 
-def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bool = False) -> str:
+def packet_info(trace: Trace, fact: Facts, *, preview: int = PREVIEW, brief: bool = False) -> str:
     """What the packet says, in one line; where words of ours stand before it, it is a Sentence.
 
     `preview`: characters of a text payload to show, 0 for none. `brief`: without the ports, and without
@@ -186,18 +187,29 @@ def _packet_text(trace: Trace, fact: Facts, preview: int, *, brief: bool) -> str
 
 def tcp_text(trace: Trace, fact: Facts, *, preview: int = 0, brief: bool = False) -> str:
     """`50412 → 8000 [SYN] Seq=0 Win=65495 Len=0 MSS=65495 SACK_PERM WS=128`."""
-    flags = ", ".join(flag_names(fact.flags)) or "<None>"
-    text = f"[{flags}] Seq={fact.seq}" if brief else f"{fact.sport} → {fact.dport} [{flags}] Seq={fact.seq}"
-    if fact.flags & ACK:
-        text += f" Ack={fact.ack}"
-    if not brief:
-        text += f" Win={fact.window} Len={fact.length}"
-    elif fact.length or not fact.flags & (SYN | FIN | RST):
-        text += f" Len={fact.length}" if fact.length else f" Win={fact.window}"
+    if brief:
+        text = f"{_flags(fact.flags)} Seq={fact.seq}"
+        if fact.flags & ACK:
+            text += f" Ack={fact.ack}"
+        if fact.length or not fact.flags & (SYN | FIN | RST):
+            text += f" Len={fact.length}" if fact.length else f" Win={fact.window}"
+    else:
+        text = tcp_line(fact.sport, fact.dport, fact.flags, fact.seq, fact.ack, fact.window, fact.length)
     if fact.flags & SYN:
         options = syn_options(trace, fact.row)
         text += "".join(" " + option for option in options if not (brief and option.startswith("TS")))
     return _with_preview(trace, fact, text, preview)
+
+
+def tcp_line(sport: int, dport: int, flags: int, seq: int, ack: int, window: int, length: int) -> str:
+    """`50412 → 8000 [ACK] Seq=1 Ack=1 Win=65495 Len=0`: what every segment has."""
+    acks = f" Ack={ack}" if flags & ACK else ""
+    return f"{sport} → {dport} {_flags(flags)} Seq={seq}{acks} Win={window} Len={length}"
+
+
+@lru_cache(512)
+def _flags(flags: int) -> str:
+    return f"[{', '.join(flag_names(flags)) or '<None>'}]"
 
 
 def syn_options(trace: Trace, row: Row) -> list[str]:

@@ -108,6 +108,8 @@ def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[Entry]
     """The records of one conversation; keys never go down, so that conversations can be merged."""
     plain = trace.known.plain(stream)
     if plain is None:
+        if trace.known.is_strange(stream):
+            return iter(())
         return decoded_records(trace, protocol, stream)
     return _of_layers(trace, protocol, stream, [plain])
 

@@ -16,15 +16,20 @@ import numpy as np
 
 from inspector.model.numbers import ACK, TCP, flag_names
 from inspector.trace.packet.calm import Calm
+from inspector.trace.packet.info import mark_words
 from inspector.trace.packet.protocol_names import KINDS
 from inspector.views.json.packets import packet
 from inspector.wire.arrays import Int64s
+from inspector.wire.tcp.flags import REUSED_PORTS, names_of
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _TOGETHER = 1 << 12      # packets that are printed together,
 _FEW = 1 << 10           # and those so few that columns are not worth while
+_NAME = names_of(REUSED_PORTS)[0]
+_REUSED = "", f"[{mark_words(_NAME)}] "                   # of a packet, and of one that has this mark
+_ANALYSIS = "", f'"analysis": ["{_NAME}"], '
 _encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=True).encode
 
 
@@ -78,21 +83,22 @@ def _lines(trace: Trace, calm: Calm, rows: Int64s, ends: Callable[[int, int, int
             index.dport, index.seq, index.ack, index.tcp_flags, index.window, index.payload_length)],
     )
     lines = []
-    for number, kind, (text, names), first, acked, width, source, target, time, size, captured, stream, \
-            sport, dport, raw, raw_ack, flags, shown, length in zip(
-                numbers, calm.kinds(rows), calm.words(rows), *[column.tolist() for column in columns],
-                strict=True):
+    for number, kind, (text, names), again, first, acked, width, source, target, time, size, captured, \
+            stream, sport, dport, raw, raw_ack, flags, shown, length in zip(
+                numbers, calm.kinds(rows), calm.words(rows), calm.reused(rows),
+                *[column.tolist() for column in columns], strict=True):
         if length:
             info = _json(text)
         else:
             acks = f" Ack={acked}" if flags & ACK else ""
-            info = f"{sport} \\u2192 {dport} {_flags(flags)} Seq={first}{acks} Win={width} Len=0{text}"
+            info = f"{_REUSED[again]}{sport} \\u2192 {dport} {_flags(flags)} Seq={first}{acks} Win={width} "
+            info += f"Len=0{text}"
         lines.append(
             f'{{"frame.number": {number}, "frame.time_epoch_ns": {time}, "frame.len": {size}, '
             f'"frame.cap_len": {captured}, "frame.protocols": "{_layers(kind, names)}", '
             f'{ends(kind, source, target)}, "tcp.stream": {stream}, "tcp.srcport": {sport}, '
             f'"tcp.dstport": {dport}, "tcp.seq_raw": {raw}, "tcp.ack_raw": {raw_ack}, "tcp.flags": {flags}, '
-            f'"tcp.window_size_value": {shown}, "tcp.len": {length}, "info": "{info}"}}'
+            f'"tcp.window_size_value": {shown}, "tcp.len": {length}, {_ANALYSIS[again]}"info": "{info}"}}'
         )
     return lines
 

@@ -150,6 +150,8 @@ class _Waiting:
         if one is not None:
             self._add_loose(stream, one)
             return
+        if self._trace.known.is_strange(stream):
+            return
         block = None if self._protocol.scan is None else self._trace.known.exchanged(stream)
         if block is not None:
             self.add_block(block, np.array([stream]))

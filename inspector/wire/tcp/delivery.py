@@ -62,6 +62,10 @@ class Pump:
 
     def merged(self) -> Runs:
         """The same as columns."""
+        alone = [(direction, self.position[direction], self.available(direction)) for direction in (0, 1)
+                 if self.available(direction) > self.position[direction]]
+        if len(alone) < 2 and self.before == [None, None]:        # one end has spoken, or none: one run
+            return Runs(*np.array(alone, np.int64).reshape(-1, 3).T)
         rows, stops = zip(*(self._boundaries(direction) for direction in (0, 1)), strict=True)
         merged = np.argsort(np.concatenate(self._order(rows, stops)), kind="stable")
         who = (merged >= len(rows[0])).astype(np.int64)

@@ -80,10 +80,14 @@ def tcp_findings(facts: TcpFacts) -> list[Finding]:
     if not len(facts.row):
         return []
     found = _opening(facts) + _resets(facts) + _gone(facts) + _kept_open(facts)
+    span = int(facts.time_ns.max() - facts.time_ns.min())
     for direction in (0, 1):
-        found += _small_writes(facts, direction)
-        found += _zero_windows(facts, direction)
-        found += _conflicts(facts, direction)
+        if span >= DELAYED_ACK_NS[0] or facts.arrivals is not None:
+            found += _small_writes(facts, direction)
+        if span >= ZERO_WINDOW_NS:
+            found += _zero_windows(facts, direction)
+        if facts.conflicts[direction]:
+            found += _conflicts(facts, direction)
     return sorted(found, key=lambda one: one.rows)
 
 

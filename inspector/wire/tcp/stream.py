@@ -268,6 +268,16 @@ class ByteStream(Segments):
         tail.contiguous = max(self.contiguous, self.contiguous_from(offset))
         return tail
 
+    def before(self, row: Row) -> ByteStream:
+        """The beginning of the stream as it stood before packet `row` came; for looking at it."""
+        found = ByteStream(self._fetch, self._gather)
+        found.start_known = self.start_known
+        for piece in self.pieces(self.start, min(self.contiguous, self.start + SAMPLE)):
+            if piece.row >= row:
+                break
+            found._put(piece.offset, piece.length, piece.row, piece.frame_offset, piece.length)
+        return found
+
     @property
     def gaps(self) -> list[Gap]:
         """The holes from `start` to `length`, in order."""

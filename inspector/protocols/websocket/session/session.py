@@ -131,10 +131,11 @@ class WebSocketSession:
             self._report(side, "websocket.predictable-masking-key", problem, start, start + 4)
         if side.close is not None:
             rule = "websocket.control-after-close" if frame.is_control else "websocket.data-after-close"
-            what = sentence(
-                "A {opcode_name} frame follows the sender's own Close.",
-                opcode_name=opcode_name(frame.opcode))
-            self._report(side, rule, what, frame.start, frame.stop)
+            if not self._counted(side, rule, frame.start):
+                what = sentence(
+                    "A {opcode_name} frame follows the sender's own Close.",
+                    opcode_name=opcode_name(frame.opcode))
+                self._report(side, rule, what, frame.start, frame.stop)
         part = self._control(side, frame) if frame.is_control else self._data(side, frame, inflated)
         side.frames += 1
         self.count += 1
@@ -245,6 +246,16 @@ class WebSocketSession:
                 self.ids[index] = self._same.setdefault(ids, ids)
             self.findings.append(one)
 
+    def _counted(self, side: Side, rule: str, start: int) -> bool:
+        """Whether one more of a rule, about the frame that is judged now, is only counted, and was."""
+        if not self.findings.full(rule, side.role.direction, start):
+            return False
+        known = self.ids.get(self.next)
+        if rule not in known:
+            ids = (*known, rule)
+            self.ids[self.next] = self._same.setdefault(ids, ids)
+        return True
+
     def _report(
         self, side: Side, rule: str, what: str, start: int, stop: int,
         bits: tuple[int, int] | None = None, frame: FrameIndex | None = None,
@@ -280,10 +291,12 @@ class WebSocketSession:
     def _data(self, side: Side, frame: Frame, inflated: bytes | None) -> Part:
         begins = frame.opcode != ws.CONTINUATION
         if begins and side.message >= 0:
-            what = sentence(
-                "A {opcode_name} frame stands inside a fragmented message.",
-                opcode_name=opcode_name(frame.opcode))
-            self._report(side, "websocket.data-inside-message", what, frame.start, frame.start + 1, (4, 8))
+            if not self._counted(side, "websocket.data-inside-message", frame.start):
+                what = sentence(
+                    "A {opcode_name} frame stands inside a fragmented message.",
+                    opcode_name=opcode_name(frame.opcode))
+                self._report(
+                    side, "websocket.data-inside-message", what, frame.start, frame.start + 1, (4, 8))
             side.let_go()
         elif not begins and side.message < 0:
             begins = True
@@ -349,8 +362,9 @@ class WebSocketSession:
         if not side.compressed:
             start = max(start, start + position + wrong.position)
             stop = min(stop, start + wrong.size)
-        what = sentence("A text message is not UTF-8: {reason}.", reason=wrong.reason)
-        self._report(side, "websocket.invalid-utf8", what, start, stop)
+        if not self._counted(side, "websocket.invalid-utf8", start):
+            what = sentence("A text message is not UTF-8: {reason}.", reason=wrong.reason)
+            self._report(side, "websocket.invalid-utf8", what, start, stop)
 
     def _check_inflation(self, side: Side, inflater: Inflater, frame: Frame) -> None:
         start, stop = frame.payload_start, frame.stop

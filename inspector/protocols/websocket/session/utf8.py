@@ -22,7 +22,7 @@ class TextCheck:
     __slots__ = ("_decoder", "_failed", "fresh")
 
     def __init__(self) -> None:
-        self._decoder = _DECODER()
+        self._decoder: codecs.IncrementalDecoder | None = None        # where a message comes in pieces
         self._failed = False
         self.fresh = True          # nothing was fed
 
@@ -31,8 +31,14 @@ class TextCheck:
         self.fresh = False
         if self._failed:
             return None
-        held = len(self._decoder.getstate()[0])
+        held = 0
         try:
+            if self._decoder is None and final:
+                codecs.utf_8_decode(data, "strict", True)
+                return None
+            if self._decoder is None:
+                self._decoder = _DECODER()
+            held = len(self._decoder.getstate()[0])
             self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
             self._failed = True

@@ -20,6 +20,7 @@ from inspector.model.numbers import ACK, FIN, SYN, TCP
 from inspector.model.packets import Row, row_at
 from inspector.model.records import KernelSample
 from inspector.model.units import duration
+from inspector.trace.contents.backlogs import Backlogs
 from inspector.trace.packet.dropped import Drops
 from inspector.wire.findings import Finding, Rule, Rulebook
 
@@ -35,6 +36,7 @@ BOOK = Rulebook(
     Rule("kernel.close-wait", "warning", "RFC 9293 §3.6",
          "The program should close() once recv() returned 0 and it has no more to say."),
 )  # fmt: skip
+_ACCEPT = marked("The server should call accept(): the connection is whole, and nobody takes it.")
 _AT_WORK = marked("Look at what takes so long to answer: it has not come to see that nobody waits for it any "
                   "more.")
 LEAST_NS = 1_000_000_000             # a shorter wait is no stall: a program may have other things to do
@@ -51,6 +53,7 @@ class Span:
     last: KernelSample
     waiting: int
     stream: int = -1                   # its TCP conversation; -1 while that is not known
+    is_queued: bool = False            # the connection waits for accept(), at the last sample
 
     @property
     def ns(self) -> int:
@@ -142,6 +145,7 @@ class KernelFindings:
         self._drops = Drops(trace)
         self._own, self._outside = Spans(), Spans()
         self._samples = 0, 0                   # that were looked at: ours, those outside
+        self._backlogs = Backlogs(), Backlogs()
         self._events, self._is_led = 0, False
 
     def look(self) -> list[Finding]:
@@ -160,6 +164,8 @@ class KernelFindings:
         own = [span for span in self._own.long()
                if (span.kind, (span.first.local, span.first.peer)) not in waiting]
         long_waits = [span for span in (*own, *outside) if _is_long_wait(trace, span)]
+        for span in long_waits:
+            span.is_queued = self._backlogs[bool(span.first.lab[0])].has(span.last)
         self._place(long_waits)
         found = (_finding(trace, span) for span in long_waits)
         return [one for one in found if one is not None] + lost
@@ -167,6 +173,8 @@ class KernelFindings:
     def _take(self) -> None:
         trace, (own, outside) = self.trace, self._samples
         self._is_led |= any(event.kind == "waiting" for event in trace.events[self._events :])
+        for backlogs, samples in zip(self._backlogs, (trace.kernel, trace.kernel_outside), strict=True):
+            backlogs.take(samples)
         self._own.take(trace.kernel[own:])
         self._outside.take(trace.kernel_outside[outside:])
         self._samples, self._events = (len(trace.kernel), len(trace.kernel_outside)), len(trace.events)
@@ -236,7 +244,10 @@ def _finding(trace: Trace, span: Span) -> Finding | None:
                                   {"count": span.waiting})
             words = sentence("{waiting} in the receive queue of {whose} for {time}.", waiting=waiting,
                              whose=whose, time=lasted)
-            found = BOOK.finding("kernel.unread-data", words)
+            if span.is_queued:
+                words = sentence("{waiting} in the receive queue of {whose} for {time}: nobody has accepted "
+                                 "the connection.", waiting=waiting, whose=whose, time=lasted)
+            found = BOOK.finding("kernel.unread-data", words, instead=_ACCEPT if span.is_queued else "")
         case "backlog":
             waiting = sentence_as(_count(span.waiting, "connection"), marked("{count:,} connections wait"),
                                   {"count": span.waiting})
@@ -263,6 +274,10 @@ def _finding(trace: Trace, span: Span) -> Finding | None:
 
 def _close_wait(trace: Trace, span: Span, whose: str, lasted: Sentence) -> Finding | None:
     """That an end does not close; None where it was at work on an answer meanwhile, which is told of it."""
+    if span.is_queued:
+        words = sentence("{whose} is in CLOSE-WAIT for {time}: the peer {peer} sends no more, and nobody has "
+                         "accepted the connection.", whose=whose, time=lasted, peer=span.last.peer)
+        return BOOK.finding("kernel.close-wait", words, instead=_ACCEPT)
     application = trace.application(span.stream) if span.stream >= 0 else None
     given_up = None if application is None else application.answers.given_up(application)
     if application is None or given_up is None or given_up.heard:

@@ -132,6 +132,22 @@ def test_a_server_that_does_not_accept(tmp_path: Path) -> None:
         assert "It is full: listen() was given 2, and Linux lets one more wait." in text
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_of_a_connection_that_nobody_accepted_no_recv_is_asked(leaves: bool, tmp_path: Path) -> None:
+    """Its bytes wait, it is reset, and where its client left it is in CLOSE-WAIT: for want of accept()."""
+    with recorded(tmp_path, NEVER_ACCEPTS, LEAVES if leaves else SENDS) as trace:
+        texts = ids(trace)
+        expected = {"kernel.unread-data", "tcp.reset-with-unread-data"}
+        expected |= {"kernel.close-wait"} if leaves else set()
+        assert texts.keys() >= expected
+        for rule in expected:
+            assert "accepted the connection" in texts[rule] and "recv()" not in texts[rule], texts[rule]
+            assert "should call accept()" in texts[rule] or "should accept() each" in texts[rule]
+        last = first_rows(trace.index.count)[-2]
+        assert any("nobody has accepted the connection" in text
+                   for text, _ in custody_sentences(custody(trace, 0, last)[0])) or leaves
+
+
 def test_a_server_that_keeps_what_its_client_has_closed(tmp_path: Path) -> None:
     with recorded(tmp_path, NEVER_CLOSES, LEAVES) as trace:
         text = ids(trace)["kernel.close-wait"]

@@ -18,6 +18,7 @@ from inspector.model.numbers import TCP
 from inspector.model.packets import Row
 from inspector.model.records import KernelSample
 from inspector.trace import kernel
+from inspector.trace.contents.backlogs import Backlogs
 from inspector.trace.kernel import KernelFindings, kernel_findings, spans
 from inspector.trace.packet import dropped
 from inspector.trace.trace import Trace
@@ -60,6 +61,19 @@ def test_a_real_program_that_neither_reads_nor_accepts_is_told() -> None:
         assert found.target(shown.index("kernel.backlog-waiting")).stream is None
         unread = found.target(shown.index("kernel.unread-data"))
         assert (unread.row, unread.stream) == (4, 0)
+
+
+def test_a_socket_that_nobody_holds_waits_for_accept_where_its_listener_has_some() -> None:
+    queued = replace(after(2, 500), pid=None, process="")
+    listener = replace(SAMPLE, local="0.0.0.0:1", peer="", state="LISTEN", receive_queue=1)
+    for looks, waits in (([], False), ([listener], True), ([replace(listener, receive_queue=0)], False),
+                         ([replace(listener, local="0.0.0.0:9")], False),
+                         ([listener, replace(listener, time_ns=SECOND, receive_queue=0)], False),
+                         ([listener, replace(listener, time_ns=9 * SECOND, receive_queue=0)], True)):
+        backlogs = Backlogs()
+        backlogs.take(looks)
+        assert backlogs.has(queued) == waits, looks
+        assert not backlogs.has(after(2, 500))             # a program has it
 
 
 def test_the_list_of_conversations_counts_what_the_kernel_proves() -> None:

@@ -17,6 +17,7 @@ from inspector.model.numbers import ACK, RST
 from inspector.model.packets import Row, row_at
 from inspector.model.units import amount, duration
 from inspector.trace.application.application import ApplicationLayers, by_place
+from inspector.trace.contents.backlogs import Backlogs
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.rules import finding
 
@@ -30,6 +31,7 @@ _EXPLAINED = frozenset({"answer.gave-up", "answer.broken-off"})
 _READS = ("recv", "read")
 _INSTEAD = marked("Read all that came, then close(): with bytes unread it resets, and the peer may lose what "
                   "is on its way to it.")
+_ACCEPT = marked("The server should accept() each connection before it closes its listener, or ends.")
 _OLD_NS = 2_000_000_000          # a look at the queue that is older says little of its moment
 _ALERT = 64                      # bytes at most of TLS's last word, which few read
 
@@ -41,6 +43,7 @@ class Unread(NamedTuple):
 
     size: int
     words: Sentence
+    instead: str
 
 
 class Records(Protocol):
@@ -69,6 +72,7 @@ class UnreadBytes:
         self._trace = trace
         self._reads: dict[Ends, list[int]] = {}        # places of calls, by their ends
         self._looked, self._open = 0, list[int]()      # how many; those of them that had not returned
+        self._backlogs = Backlogs()
 
     def findings(self, flow: TcpFlow, found: list[Finding]) -> list[Finding]:
         """The findings, of a reset with the number of bytes that its end had not read, where that is known.
@@ -87,7 +91,7 @@ class UnreadBytes:
         unread = self._by_calls(flow, reset) or self._by_samples(flow, reset)
         if unread is None or self._is_explained(flow, unread, is_found):
             return found
-        known = finding("tcp.reset-with-unread-data", unread.words, instead=_INSTEAD)
+        known = finding("tcp.reset-with-unread-data", unread.words, instead=unread.instead)
         if not is_found:
             return sorted([*found, known.at(flow.stream, (reset,))], key=by_place)
         return [replace(known, stream=one.stream, rows=one.rows, more_rows=one.more_rows)
@@ -131,7 +135,7 @@ class UnreadBytes:
             return None
         return Unread(left, sentence("{owner} closed {end} with {size} unread.",
                                      owner=f"{mine[-1].role} {mine[-1].pid}", end=ends[0],
-                                     size=amount(left, "byte")))
+                                     size=amount(left, "byte")), _INSTEAD)
 
     def _by_samples(self, flow: TcpFlow, reset: Row) -> Unread | None:
         """What waited in the end's receive queue when the kernel was asked last before it."""
@@ -144,14 +148,19 @@ class UnreadBytes:
         if last is None or not last.unread:
             return None
         size, ago = amount(last.unread, "byte"), duration(moment - last.time_ns)
+        self._backlogs.take(samples)
+        if self._backlogs.has(last):
+            return Unread(last.unread, sentence(
+                "{end} was closed before anybody had accepted the connection: {size} waited in its receive "
+                "queue {ago} before.", end=ends[0], size=size, ago=ago), _ACCEPT)
         if not last.process:
             return Unread(last.unread, sentence(
                 "{end} was closed with bytes unread: {size} waited in its receive queue {ago} before.",
-                end=ends[0], size=size, ago=ago))
+                end=ends[0], size=size, ago=ago), _INSTEAD)
         owner = f"{last.process} {last.pid}"
         return Unread(last.unread, sentence(
             "{owner} closed {end} with bytes unread: {size} waited in its receive queue {ago} before.",
-            owner=owner, end=ends[0], size=size, ago=ago))
+            owner=owner, end=ends[0], size=size, ago=ago), _INSTEAD)
 
 
 def _ends(flow: TcpFlow, reset: Row) -> Ends:

@@ -22,6 +22,7 @@ from inspector.model.numbers import ACK, RST
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.model.records import Call, KernelSample
 from inspector.model.units import amount, duration
+from inspector.trace.contents.backlogs import Backlogs
 from inspector.trace.kernel import LEAST_NS
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.line.wrap import wrap
@@ -90,6 +91,7 @@ class Custody:
     in_queue: int | None = None
     gone: bool = False             # no program has them any more: it is how they were last
     unheard: int = 0               # acknowledged bytes of which the sender has not heard yet
+    queued: bool = False           # nobody has accepted the receiver's connection
     beyond: Beyond | None = None   # behind a receiver that is the relay's
     closed: bool = False           # it grants nothing: by its last packet, or the kernel where it sent none
 
@@ -145,6 +147,8 @@ class Known:
         self.beyond: dict[tuple[str, str], list[KernelSample]] = defaultdict(list)
         for sample in trace.kernel_outside:
             self.beyond[sample.lab].append(sample)
+        self.backlogs = Backlogs()
+        self.backlogs.take(trace.kernel)
         self.outside = outside_peers(trace)
         times = [int(trace.index.time_ns[trace.index.count - 1])] if trace.index.count else [0]
         times += [trace.kernel[-1].time_ns] if trace.kernel else []
@@ -206,7 +210,9 @@ def custody_of(wire: OnTheWire, known: Known, times: tuple[int, int]) -> tuple[C
         then = min(moment, gone[peer.address] or moment)
         way = _of(own, peer, wire, direction, calls, samples, then, watched)
         shut = wire.shut[direction]
+        at = _last(samples, peer.address, own.address)
         found.append(replace(way, gone=is_gone, unheard=wire.unheard[direction],
+                             queued=at is not None and known.backlogs.has(at),
                              # What a recv() takes opens the window before it returns.
                              waits_ns=0 if peer.address in reading else way.waits_ns,
                              closed=way.window is not None and way.window < 2 if shut is None else shut,
@@ -398,7 +404,7 @@ def custody_sentences(one: Custody) -> Iterator[tuple[str, Style]]:
     if one.unread and one.waits_ns >= LEAST_NS:
         named = one.receiver.owner and not one.receiver.owner.startswith(f"{one.receiver.name} ")
         owner = sentence(" ({owner})", owner=one.receiver.owner) if named else ""
-        template = _WAITED if one.gone else _WAITS if one.unread == 1 else _WAIT
+        template = _WAITED if one.gone else _QUEUED if one.queued else _WAITS if one.unread == 1 else _WAIT
         yield tr(template, size=amount(one.unread, "byte"), whose=_whose(one.receiver), owner=owner,
                  time=duration(one.waits_ns)), "warning"
     if one.unsent:
@@ -420,6 +426,7 @@ def custody_sentences(one: Custody) -> Iterator[tuple[str, Style]]:
 _WAITED = marked("{size} waited in {whose} receive queue{owner} for {time}: when it was seen last.")
 _WAITS = marked("{size} waits in {whose} receive queue{owner} for {time}: it does not read.")
 _WAIT = marked("{size} wait in {whose} receive queue{owner} for {time}: it does not read.")
+_QUEUED = marked("{size} in {whose} receive queue{owner} for {time}: nobody has accepted the connection.")
 _UNSENT_ONE = marked("{size} is written and not sent yet{why}.")
 _UNSENT = marked("{size} are written and not sent yet{why}.")
 _OUTSIDE_WAITED = marked("{size} waited in the receive queue of {owner}, outside of the lab, for {time}: "

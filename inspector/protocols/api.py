@@ -313,10 +313,10 @@ class Decoder(ABC, Generic[R]):
         return False
 
     def endless(self) -> int | None:
-        """The position of the last answer, where it ends with the connection alone and does not say so."""
+        """The position of the last answer, where more may come of it or only the connection ends it."""
         return None
 
-    def kept_open(self, position: int, silent: str, *, left: bool) -> Finding:
+    def kept_open(self, position: int, silent: str, *, left: bool) -> Finding | None:
         """What to say of it, whose sender was silent for so long, and open; `left`: its receiver closed."""
         raise NotImplementedError
 

@@ -43,6 +43,7 @@ from inspector.protocols.http.rules import (
     event_coding,
     is_endless,
     is_inner_part,
+    is_unfinished,
     prefers_to_wait,
 )
 from inspector.protocols.http.start import next_message
@@ -400,15 +401,37 @@ class HttpDecoder(Decoder[HttpMessage]):
         if last is None or last.is_request or last.partner is None or http.restarted \
                 or not http.whole or http.pairing.doubted or self.successor is not None:
             return None
-        return last.number if is_endless(http.messages[last.partner], last) else None
+        is_open = is_endless(http.messages[last.partner], last) or is_unfinished(last)
+        return last.number if is_open else None
 
-    def kept_open(self, position: int, silent: str, *, left: bool) -> Finding:
+    def kept_open(self, position: int, silent: str, *, left: bool) -> Finding | None:
         record = self._http.messages[position]
+        if record.framing != "close":
+            return self._unfinished(record, silent) if left else None
         found = http_finding("http.endless-body", sentence(
             "The answer has neither Content-Length nor chunked coding, so its body ends with the connection, "
             "and the server kept that open for {silent}.", silent=silent),
             record.direction, record.start, record.body_start)
         return found if left else replace(found, severity="note")
+
+    def _unfinished(self, record: HttpMessage, silent: str) -> Finding:
+        """A body of which more is announced than came, by a server that was silent until its client left."""
+        if record.framing == "chunked":
+            instead = sentence("Behind a body in chunks its last one should come (\"0\", and an empty line); "
+                               "or look at what takes the server so long.")
+            what = sentence(
+                "The answer's last chunk had not come, and the server had sent nothing for {silent}, when "
+                "the client closed.", silent=silent)
+        else:
+            length = record.first("content-length")
+            instead = sentence("Content-Length should be what the body has; or look at what takes the server "
+                               "so long.")
+            what = sentence(
+                "{had} of {whole} bytes of the answer's body had come, and the server had sent nothing for "
+                "{silent}, when the client closed.", had=record.body_length,
+                whole=escaped(length.value, 20) if length is not None else "", silent=silent)
+        return http_finding("http.endless-body", what, record.direction, record.start, record.body_start,
+                            instead=instead)
 
     def handshake(self, message: HttpMessage) -> Upgrade | None:
         """The WebSocket handshake that a message belongs to, as request or as its final response."""

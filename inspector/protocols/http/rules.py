@@ -67,10 +67,19 @@ def is_endless(request: HttpMessage, answer: HttpMessage) -> bool:
     if answer.framing != "close" or answer.version != "HTTP/1.1" or brings_events(answer) \
             or any(map(answer.first, ("content-length", "transfer-encoding"))):
         return False
-    kind = answer.first("content-type")
-    parts = kind is not None and kind.value.strip().lower().startswith("multipart/")
     options = tokens(request, "connection") + tokens(answer, "connection")
-    return not parts and not any(one.lower() == "close" for one in options)
+    return not _brings_parts(answer) and not any(one.lower() == "close" for one in options)
+
+
+def is_unfinished(answer: HttpMessage) -> bool:
+    """Whether an answer announces more than has come, and not as long as somebody listens."""
+    return not answer.complete and answer.framing in ("chunked", "length") \
+        and not brings_events(answer) and not _brings_parts(answer)
+
+
+def _brings_parts(answer: HttpMessage) -> bool:
+    kind = answer.first("content-type")
+    return kind is not None and kind.value.strip().lower().startswith("multipart/")
 
 
 def prefers_to_wait(value: str) -> bool:

@@ -1,6 +1,6 @@
-"""Answers whose body ends with the connection alone, on a connection that their server does not close.
+"""Answers that do not end: nothing but the connection's end can, or what they announced never came.
 
-    last answer that only the end can end (`Decoder.endless`) ─> how long its server was silent ─> finding
+    last answer that has no end as yet (`Decoder.endless`) ─> how long its server was silent ─> finding
 
 Told where the client closed at last, or the capture went on in silence; nobody is accused of an end that the
 capture may lack.
@@ -38,8 +38,8 @@ def kept_open(trace: Packets, flow: TcpFlow, layers: list[Layer]) -> Finding | N
     if silence is None:
         return None
     last, closed, ns = silence
-    found: Finding = decoder.kept_open(position, duration(ns), left=closed is not None)
-    return found.at(flow.stream, (last,) if closed is None else (closed, last))
+    found = decoder.kept_open(position, duration(ns), left=closed is not None)
+    return None if found is None else found.at(flow.stream, (last,) if closed is None else (closed, last))
 
 
 def _silence(trace: Packets, flow: TcpFlow, server: int) -> tuple[Row, Row | None, int] | None:
@@ -57,6 +57,9 @@ def _silence(trace: Packets, flow: TcpFlow, server: int) -> tuple[Row, Row | Non
     mine = np.flatnonzero(~theirs[: closes + 1] & (flags[: closes + 1] & ACK != 0))
     if not len(mine) or not _has_all(trace, flow, server, row_at(rows, int(mine[-1]))):
         return None
+    grants = mine[flags[mine] & RST == 0]
+    if len(grants) and not index.window[rows[grants[-1]]]:
+        return None                            # the client did not read
     last = row_at(rows, int(with_payload[-1]))
     until = trace.end_ns if closes == len(rows) else int(index.time_ns[rows[closes]])
     ns = until - int(index.time_ns[last])

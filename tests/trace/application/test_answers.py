@@ -216,11 +216,36 @@ def test_an_answer_without_an_end_on_a_connection_that_stays_open_is_told(
     assert (one["id"], one["severity"]) == ("http.endless-body", severity) and one["text"].startswith(ENDLESS)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"
+
+
+@pytest.mark.parametrize(("answer", "words"), [
+    (CHUNKED, "The answer's last chunk had not come, and the server had sent nothing for 3.0 s, when the "
+              "client closed. Behind a body in chunks its last one should come"),
+    (SHORT, "5 of 9 bytes of the answer's body had come, and the server had sent nothing for 3.0 s, when the "
+            "client closed. Content-Length should be what the body has"),
+])
+@pytest.mark.parametrize("end", [CLIENT_CLOSES, [(3, 0, "RA", b"")]], ids=["FIN", "RST"])
+def test_an_announced_body_whose_rest_never_came_is_told(answer: bytes, words: str, end: list[Turn],
+                                                         tmp_path: Path) -> None:
+    turns: list[Turn] = [(0, 0, "PA", GET), (0, 1, "PA", answer), (0, 0, "A", b""), *end]
+    found = findings_of(saved(tmp_path / "x.pcapng", turns))
+    (one,) = (one for one in found if one[0] != "tcp.reset-after-data")
+    assert one[0] == "http.endless-body" and one[1].startswith(words)
+
+
 FINE: dict[str, list[Turn]] = {
     "the server closes": [*ASKED, (3, 1, "FA", b""), (3, 0, "FA", b""), (3, 1, "A", b"")],
     "soon": [*ASKED, (0.5, 0, "FA", b""), (0.5, 1, "FA", b""), (0.5, 0, "A", b"")],
     "goes on": [*ASKED, (3, 1, "PA", BODY), (3, 0, "A", b"")],
     "not all came": [*ASKED[:-1], (3, 0, "R", b"")],
+    "chunks that may go on": [(0, 0, "PA", GET), (0, 1, "PA", CHUNKED), (0, 0, "A", b""), LATER],
+    "a body that may go on": [(0, 0, "PA", GET), (0, 1, "PA", SHORT), (0, 0, "A", b""), LATER],
+    "a user who stops": [(0, 0, "PA", GET), (0, 1, "PA", CHUNKED), (0, 0, "A", b""),
+                         (0.3, 0, "FA", b""), (0.3, 1, "FA", b""), (0.3, 0, "A", b"")],
+    "events in chunks": [(0, 0, "PA", GET), (0, 1, "PA", CHUNKED.replace(
+        b"\r\n\r\n", b"\r\nContent-Type: text/event-stream\r\n\r\n", 1)), (0, 0, "A", b""), *CLIENT_CLOSES],
     "no answer": [(0, 0, "PA", GET), (3, 0, "A", b"")],
     **{name: [(0, 0, "PA", asked), (0, 1, "PA", answer), (0, 0, "A", b""), LATER] for name, asked, answer in (
         ("length", GET, OK), ("HTTP/1.0", GET, HEAD.replace(b"/1.1", b"/1.0") + BODY),

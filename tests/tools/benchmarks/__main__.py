@@ -18,6 +18,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,10 @@ def measure(names: list[str], repeats: int) -> Iterator[dict[str, Any]]:
         if names and name not in names:
             continue
         try:
-            rows = importlib.import_module(f"tests.tools.benchmarks.{path.stem}").run(repeats)
+            for row in importlib.import_module(f"tests.tools.benchmarks.{path.stem}").run(repeats):
+                yield {"benchmark": name, **row}
         except Exception as error:      # one that cannot run must not hide the others
-            rows = [{"what": name, "reached": f"not measured: {error}"}]
-        for row in rows:
-            yield {"benchmark": name, **row}
+            yield {"benchmark": name, "what": name, "reached": f"not measured: {error}"}
 
 
 def compared(names: list[str], repeats: int, other: Path) -> Iterator[dict[str, Any]]:
@@ -54,18 +54,32 @@ def compared(names: list[str], repeats: int, other: Path) -> Iterator[dict[str, 
         name = path.stem.removeprefix("bench_")
         if names and name not in names:
             continue
-        rows: dict[Path, dict[str, dict[str, Any]]] = {}
-        for checkout in (ROOT, other)[:: 1 if number % 2 == 0 else -1]:
-            done = subprocess.run(
-                [sys.executable, "-m", "tests.tools.benchmarks", name, "--json", "--repeats", str(repeats)],
-                cwd=checkout, env=os.environ | {"PYTHONPATH": str(checkout)},
-                stdout=subprocess.PIPE, text=True, check=False,
-            )
-            rows[checkout] = {row["what"]: row for row in map(json.loads, done.stdout.splitlines())}
+        rows = {checkout: {row["what"]: row for row in told(name, repeats, checkout)}
+                for checkout in (ROOT, other)[:: 1 if number % 2 == 0 else -1]}
         for what, row in rows[ROOT].items():
             theirs = rows[other].get(what, {})
             yield {**row, "peer": f"there: {theirs.get('reached', 'nothing')}",
                    "spread": ratio(row, theirs) or row.get("spread", "")}
+
+
+def told(name: str, repeats: int, checkout: Path) -> Iterator[dict[str, Any]]:
+    """The rows of one benchmark in a checkout; each is told on standard error when it is done.
+
+    Where that checkout has no such benchmark, ours measures its program (those do that know `INSPECTED`).
+    """
+    has_it = any((checkout / "tests").rglob(f"bench_{name}.py"))
+    where = checkout if has_it else ROOT
+    command = [sys.executable, "-m", "tests.tools.benchmarks", name, "--json", "--repeats", str(repeats)]
+    environment = os.environ | {"PYTHONPATH": str(where), "INSPECTED": str(checkout)}
+    began = time.monotonic()
+    progress = f"{name} {'here' if checkout == ROOT else 'there'}"
+    print(f"{progress}: …", file=sys.stderr, flush=True)
+    with subprocess.Popen(command, cwd=where, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for row in map(json.loads, process.stdout):
+            print(f"{progress}, {time.monotonic() - began:.0f} s: {row['what']}: {row.get('reached', '')}",
+                  file=sys.stderr, flush=True)
+            yield row
 
 
 def ratio(ours: dict[str, Any], theirs: dict[str, Any]) -> str:

@@ -28,15 +28,17 @@ _END_WITHIN = 8.0                  # seconds
 class Terminal:
     """One program in a pseudo terminal, from its start to its end."""
 
-    def __init__(self, command: Sequence[str], settings: Mapping[str, str] | None = None) -> None:
-        """Start it, with these variables too; `began` is when (time.perf_counter)."""
+    def __init__(self, command: Sequence[str], settings: Mapping[str, str] | None = None,
+                 folder: str | None = None) -> None:
+        """Start it, with these variables too, in a folder; `began` is when (time.perf_counter)."""
         self._master, slave = os.openpty()
         termios.tcsetwinsize(self._master, (LINES, COLUMNS))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         environment |= settings or {}
         self.began = time.perf_counter()
         self._process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment
+            command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment,
+            cwd=folder,
         )
         os.close(slave)
         self._tail = b""
@@ -57,10 +59,19 @@ class Terminal:
         self._process.wait()
         os.close(self._master)
 
+    def fileno(self) -> int:
+        """Readable when the program has drawn something."""
+        return self._master
+
     @property
     def pid(self) -> int:
         """The program's process."""
         return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the program is over."""
+        return self._process.poll() is not None
 
     def type(self, text: str) -> None:
         """What a person types."""

@@ -23,8 +23,7 @@ from typing import Any
 from tests.tools.benchmarks.app_meter import RATE, SECONDS
 from tests.tools.benchmarks.app_terminal import Terminal
 from tests.tools.benchmarks.bench_capture import middle, spread
-from tests.tools.benchmarks.bench_open import make
-from tests.tools.benchmarks.capture_load import PORT, cpu_seconds
+from tests.tools.benchmarks.capture_load import PORT
 
 PROGRAMS = "tests.tools.benchmarks"
 OURS = (sys.executable, "-m", "inspector")
@@ -38,8 +37,6 @@ class Empty(App):
         yield Static({EMPTY_TEXT!r})
 Empty().run()
 """
-IDLE_SECONDS = 10.0
-LESSON_TEXT = "esson"
 _STARTS_WITHIN = 30.0              # seconds
 _SETTLE = 3.0                      # seconds until what the app imports in the background is there
 
@@ -94,59 +91,6 @@ def paint_row(repeats: int) -> dict[str, str]:
         "spread": f"{spread(ours, '.2f')} s, {spread(more, '+.2f')} s",
         "peer": f"empty Textual app: {middle(empty):.2f} s ({spread(empty, '.2f')})",
     }
-
-
-# --- while nobody does anything ---
-
-def idle_cpu(arguments: Sequence[str], text: str, keys: str = "") -> tuple[float, float]:
-    """CPU that an app takes which nobody touches, in milliseconds a second: its own, and its children's."""
-    with Terminal((*OURS, *arguments)) as terminal:
-        terminal.wait_for(text, _STARTS_WITHIN)
-        terminal.watch(1)
-        terminal.type(keys)
-        terminal.watch(_SETTLE + IDLE_SECONDS / 2)
-        family = [terminal.pid, *descendants(terminal.pid)]
-        before, began = list(map(cpu_seconds, family)), time.perf_counter()
-        terminal.watch(IDLE_SECONDS)
-        spent = [now - then for now, then in zip(map(cpu_seconds, family), before, strict=True)]
-        seconds = time.perf_counter() - began
-    return spent[0] / seconds * 1000, sum(spent[1:]) / seconds * 1000
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process started, and those that these did."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            found += [child, *descendants(child)]
-    return found
-
-
-def idle_rows(repeats: int) -> list[dict[str, str]]:
-    """The app in each of its places, left alone."""
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        capture = Path(folder, "idle.pcapng")
-        make(capture, 100_000)
-        places = {"the launcher": ((), LAUNCHER_TEXT, ""), "a session": ((), LAUNCHER_TEXT, "t"),
-                  "a session on a held wire": ((), LAUNCHER_TEXT, "it"),
-                  "watching a port": (("watch", str(PORT)), WATCHING_TEXT, ""),
-                  "a file of 100,000 packets": (("open", str(capture)), "packets", ""),
-                  "a lesson": (("lesson",), LESSON_TEXT, "\r")}
-        for place, (arguments, text, keys) in places.items():
-            try:
-                runs = [idle_cpu(arguments, text, keys) for _ in range(repeats)]
-            except (TimeoutError, OSError) as error:
-                rows.append({"what": f"CPU of {place} that nobody touches",
-                             "reached": f"not measured: {error}"})
-                continue
-            own, others = ([run[which] for run in runs] for which in (0, 1))
-            rows.append({
-                "what": f"CPU of {place} that nobody touches", "target": "near 0",
-                "reached": f"{middle(own):.1f} ms a second; the agent and all it started "
-                f"{middle(others):.1f} ms",
-                "spread": f"{spread(own, '.1f')}; {spread(others, '.1f')}", "peer": ""})
-    return rows
 
 
 # --- while packets come; in the private network ---
@@ -213,18 +157,21 @@ def lag_row(repeats: int) -> dict[str, str]:
     }
 
 
-def run(repeats: int = 5) -> list[dict[str, Any]]:
-    """Rows with what, target, reached, spread, peer."""
+def run(repeats: int = 5) -> Iterator[dict[str, Any]]:
+    """Rows with what, target, reached, spread, peer, as they are done."""
+    yield from text_rows(repeats)
+    yield paint_row(repeats)
     within = [sys.executable, "-m", f"{PROGRAMS}.private_network"]
     command = [*within, sys.executable, "-m", f"{PROGRAMS}.bench_app", str(repeats)]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as said:
         environment = {**os.environ, "XDG_STATE_HOME": folder}     # traces are not to be kept
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    live = [json.loads(line) for line in done.stdout.splitlines()]
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        live.append({"what": "the app while packets come", "reached": f"not measured: {reason}"})
-    return [*text_rows(repeats), paint_row(repeats), *idle_rows(repeats), *live]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=environment) as live:
+            assert live.stdout is not None
+            yield from map(json.loads, live.stdout)
+        said.seek(0)
+        if live.returncode:
+            reason = (said.read().decode("utf-8", "replace").strip().splitlines() or ["no reason given"])[-1]
+            yield {"what": "the app while packets come", "reached": f"not measured: {reason}"}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Looks at the kernel's sockets from time to time and tells what changed, as samples for the trace.
 
 sock_diag -> sockets that are new, changed or gone since the last look -> `KernelSample`. A socket in whose
-queue something waits is told twice a second, so that a trace knows how long it has been so. Where nothing
-moves it is looked twice a second too: a busy machine's list of all sockets takes milliseconds to be made.
+queue something waits is told again and again, so that a trace knows how long it has been so, to a tenth of
+that time. Where nothing moves it is looked the more seldom the longer that lasts: a busy machine's list of
+all sockets takes milliseconds to be made.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from inspector.model.endpoint import Transport
 from inspector.model.records import KernelSample
 
 EVERY = 0.1                  # seconds between two looks
-QUIET = 0.5                  # the same while nothing moves,
-STIRRED = 1.0                # seconds since something did
-_AGAIN = 0.5                 # seconds after which what waits is told again
+STIRRED = 1.0                # seconds since something moved last, from which on it is looked less often:
+QUIET, SELDOM = 0.5, 2.0     # after a tenth of the time for which nothing moved, but between these
+_AGAIN = 0.5                 # seconds after which what waits is told again, or
+_PART = 0.1                  # this part of the time that it has waited
 _MOST = 256                  # sockets that one look tells of, what waits first; the rest comes with the next
 _WAITING = ("CLOSE-WAIT", "LAST-ACK", "FIN-WAIT-1", "CLOSING")
 # What makes a socket worth telling again; its estimates of time change with every packet.
@@ -34,6 +36,7 @@ Chosen = Callable[[Sequence[KernelSocket], int], Sequence[KernelSocket]]
 
 class _Reported(NamedTuple):
     state: tuple[object, ...]
+    since: float
     at: float
     owner: Owner
     waits: bool
@@ -55,20 +58,29 @@ class Sampler:
         self._chosen = chosen
         self._reported: dict[Key, _Reported] = {}
         self._last_look = 0.0
+        self._changed = 0.0                        # when a look showed something new
 
     def close(self) -> None:
         """Give the netlink sockets back."""
         for diag in self._diags:
             diag.close()
 
-    def look(self, *, quiet: bool = False) -> Iterator[KernelSample]:
-        """What changed since the last look; nothing where that was a moment ago.
+    def due(self, still: float = 0.0) -> float:
+        """Seconds until the next look, where nothing has moved for `still` seconds."""
+        return max(self._last_look + self._pause(still) - time.monotonic(), 0.0)
 
-        `quiet`: no packet came and no program called for a while, so that there is hardly anything new.
+    def _pause(self, still: float) -> float:
+        still = min(still, time.monotonic() - self._changed)
+        return EVERY if still < STIRRED else min(max(still * _PART, QUIET), SELDOM)
+
+    def look(self, still: float = 0.0, *, at_once: bool = False) -> Iterator[KernelSample]:
+        """What changed since the last look; nothing where that was a moment ago, but for `at_once`.
+
+        `still`: seconds in which no packet came and no program called, so that there is hardly anything new.
         """
-        now = time.monotonic()
-        if now - self._last_look < (QUIET if quiet else EVERY):
+        if self.due(still) > 0 and not at_once:
             return
+        now = time.monotonic()
         self._last_look = now
         time_ns = time.time_ns()
         sockets: Iterable[KernelSocket] = self._sockets()
@@ -80,11 +92,14 @@ class Sampler:
             fresh = sorted(fresh, key=self._urgency)[:_MOST]
         owners = self._owners(fresh)
         for one in fresh:
-            owner = owners.get(one.inode, ("", None))
-            self._reported[_key(one)] = _Reported(_state(one), now, owner, _waits(one))
+            owner, state = owners.get(one.inode, ("", None)), _state(one)
+            before = self._reported.get(_key(one))
+            since = before.since if before is not None and before.state == state else now
+            self._changed = max(self._changed, since)
+            self._reported[_key(one)] = _Reported(state, since, now, owner, _waits(one))
             yield _sample(one, time_ns, owner)
         for key in self._reported.keys() - found.keys():
-            owner = self._reported.pop(key).owner
+            owner, self._changed = self._reported.pop(key).owner, now
             yield KernelSample(time_ns, key[0], key[1], "gone", 0, 0, *owner, protocol=key[3])
 
     def _sockets(self) -> Iterator[KernelSocket]:
@@ -100,7 +115,7 @@ class Sampler:
         reported = self._reported.get(key)
         if reported is None or reported.state != _state(one):
             return True
-        return _waits(one) and now - reported.at >= _AGAIN
+        return _waits(one) and now - reported.at >= max(_AGAIN, (now - reported.since) * _PART)
 
     def _urgency(self, one: KernelSocket) -> int:
         """What is told first: who was said to wait, who waits, all others, what is closed already."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -182,10 +183,39 @@ def test_where_nothing_moves_it_is_looked_seldom(
     monkeypatch.setattr(sampler, "_sockets", counted)
     now = 1000.0
     monkeypatch.setattr("inspector.kernel.sampler.time.monotonic", lambda: now)
-    for quiet, most in ((True, 21), (False, 101)):
+
+    def looked(seconds: float, still: float | None) -> int:
+        """How often, in turns that come when a look is due; `still`: by how much nothing moves at first."""
+        nonlocal now
+        began = now
         looks.clear()
-        for _ in range(1001):                  # ten seconds, a turn every 10 ms
-            now += 0.01
-            list(sampler.look(quiet=quiet))
-        assert most - 12 <= len(looks) <= most
+        while now - began < seconds:
+            moved = 0.0 if still is None else now - began + still
+            list(sampler.look(moved))
+            now += sampler.due(moved) or 0.001
+        return len(looks)
+
+    assert 99 <= looked(10, None) <= 101       # packets come all the time
+    assert 20 <= looked(10, 0) <= 32           # ten in the first second, then twice a second
+    assert looked(10, 30) <= 6                 # half a minute later
+    sampler.close()
+
+
+def test_what_waits_is_told_as_often_as_its_time_is_told_to_a_tenth(
+    pair: tuple[socket.socket, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A packet that is held for an hour must not make a trace grow twice a second."""
+    listener, client, server = pair
+    sampler = Sampler(lambda: [os.getpid()], (listener.getsockname()[1],))
+    client.sendall(b"nobody reads")
+    now = 1000.0
+    monkeypatch.setattr("inspector.kernel.sampler.time.monotonic", lambda: now)
+    told = [now for one in sampler.look() if one.local == end(server) and one.receive_queue]
+    while now < 1600:
+        now += sampler.due(now - 1000)
+        told += [now for one in sampler.look(now - 1000) if one.local == end(server)]
+    waited = [at - 1000 for at in told]
+    assert waited[0] == 0 and len(waited) < 80
+    for before, after in pairwise(waited):
+        assert after - before <= max(0.11 * after, 0.5) + 2.001
     sampler.close()

@@ -18,7 +18,6 @@ import socket
 import sys
 import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from inspector.capture.packet_socket import WIRE
@@ -142,7 +141,12 @@ def _open_capture(
     from inspector.lab.capture.narrowed import WAITS, Narrowed
     from inspector.lab.capture.piped import Piped
 
-    woken, limits, ports = partial(_wake, options), options.limits, supervisor.ports_of_process
+    limits, ports = options.limits, supervisor.ports_of_process
+
+    def woken() -> None:
+        _wake(options)
+        supervisor.stir()
+
     given = socket.socket(fileno=options.packet_socket) if options.packet_socket >= 0 else None
     program, text = choose_program(options.ports, limits.filter, limits.snaplen)
     path = dumpcap() if mode == "host" and given is None and not may_capture() else None

@@ -22,6 +22,7 @@ from inspector.model.spec import Role, SessionSpec
 from inspector.wire.journal import EventRecord
 
 STOP_GRACE = 2.5                   # seconds from the end of an endpoint's input until it is killed
+_KILLED_AGAIN = 0.25
 _LEFT_ALONE = 30.0                # seconds a server gets to end by itself after the client, by its own limits
 
 
@@ -136,6 +137,12 @@ class Session:
         if self._kill_at is None:
             self._kill_at = time.monotonic() + STOP_GRACE
 
+    @property
+    def due(self) -> float | None:
+        """In how many seconds `tick` has something to do; None where nothing waits for its time."""
+        times = [at for at in (self._release_server_at, self._kill_at) if at is not None]
+        return max(min(times) - time.monotonic(), 0.0) if times and not self.over else None
+
     def tick(self) -> None:
         """Do what has become due."""
         now = time.monotonic()
@@ -143,6 +150,7 @@ class Session:
             self._release_server_at = None
             self.stop()
         if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = now + _KILLED_AGAIN
             for child in self._endpoints.values():
                 child.signal(signal.SIGKILL)
 

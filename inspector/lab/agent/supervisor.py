@@ -6,6 +6,7 @@ and a wake-up pipe for SIGCHLD and SIGTERM. What is reported here reaches people
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from inspector.kernel.followed import Followed
 from inspector.kernel.holders import Now
-from inspector.kernel.sampler import EVERY, STIRRED, Chosen, Sampler
+from inspector.kernel.sampler import EVERY, SELDOM, Chosen, Sampler
 from inspector.kernel.sock_diag import KernelSocket, SockDiag
 from inspector.lab.agent.session import Session
 from inspector.lab.capture.narrowed import Ports
@@ -74,7 +75,9 @@ class Supervisor:
         self._followed = _followed(options)
         self._sampler = _sampler(lab, options, ends, self._of_process if self._followed else None)
         self._records = 0                          # of others than the sampler,
-        self._counts, self._stirred = (0, 0), time.monotonic()       # those and packets; when more came last
+        # Packets, those and whether the limit is reached, when it was looked last; when more had come.
+        self._counts, self._stirred = (0, 0, False), time.monotonic()
+        self._rests = False                        # until something happens
         self.broken = self.remedy = ""             # why the capture broke, and what mends it
         self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
         self.program_failure = ""                  # why it could not be started
@@ -112,7 +115,7 @@ class Supervisor:
                     continue
                 if self._asked is not None:
                     self._start(self._asked)
-            self._turn(0.25 if self._sampler is None else EVERY)
+            self._turn(SELDOM if self._sampler is None else self._sampler.due(self._still))
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._deadline = None
                 seconds = self._options.limits.seconds
@@ -121,6 +124,8 @@ class Supervisor:
                 writer.limit(text, time.time_ns())
             if (self.broken or writer.limited) and not self._options.command:
                 break                              # a program goes on, uncaptured: its status is wanted
+        if self.ports_of_process is not None and self._sampler is not None:
+            self.capture.record(*self._sampler.look(at_once=True))     # it may have begun to listen just now
         self._end_children()
         if self.ports_of_process is not None:
             self.ports_of_process.end()
@@ -136,8 +141,16 @@ class Supervisor:
         self.broken, self.remedy = sentence, remedy
         os.write(self._wake_writer, b"\0")
 
+    def stir(self) -> None:
+        """The trace has grown (called in the capture's thread): by packets, for instance."""
+        if self._rests and self._has_moved():
+            self._rests = False
+            with contextlib.suppress(BlockingIOError):         # full: it will wake all the same
+                os.write(self._wake_writer, b"\0")
+
     def record(self, *records: Record) -> None:
         """Put something into the trace."""
+        self._records += len(records)
         self.capture.record(*records)
 
     def watch_child(self, child: Child) -> None:
@@ -152,9 +165,15 @@ class Supervisor:
         timers = [longest]
         if self._deadline is not None:
             timers.append(self._deadline - time.monotonic())
-        if self._wire is not None and self._wire.due is not None:
-            timers.append(self._wire.due)
-        for key, _ in self._selector.select(max(0.0, min(timers))):
+        timers += [one.due for one in (self._wire, self._session, self._bridge)
+                   if one is not None and one.due is not None]
+        wait = max(0.0, min(timers))
+        self._rests = wait > EVERY                 # before it is asked: what comes from now on wakes us
+        if self._rests and self._has_moved():
+            wait = 0.0
+        found = self._selector.select(wait)
+        self._rests = False
+        for key, _ in found:
             key.data()
         if self._wire is not None:
             self._wire.tick()
@@ -166,16 +185,25 @@ class Supervisor:
         if self._followed is not None:
             self._report_news(self._followed)
 
+    def _has_moved(self) -> bool:
+        """Whether there is more than when it was looked last: a packet, a call, an event, or the limit."""
+        writer = self.capture.writer
+        moved = self._counts != (writer.packets, self._records, writer.limited)
+        return moved and (self._sampler is not None or writer.limited)
+
+    @property
+    def _still(self) -> float:
+        """For how many seconds neither packets nor calls have come; what a process's ports are is asked
+        all the time."""
+        return time.monotonic() - self._stirred if self._followed is None else 0.0
+
     def _sample(self) -> None:
-        """Look at the sockets; seldom while neither packets nor calls come, but for a process's ports."""
-        if self._sampler is None:
-            return
-        counts, now = (self.capture.writer.packets, self._records), time.monotonic()
-        if counts != self._counts:
-            self._counts, self._stirred = counts, now
-        quiet = self._followed is None and now - self._stirred > STIRRED
-        for sample in self._sampler.look(quiet=quiet):
-            self.capture.record(sample)
+        """Look at the sockets; the more seldom the longer neither packets nor calls came."""
+        if self._has_moved():
+            writer = self.capture.writer
+            self._counts, self._stirred = (writer.packets, self._records, writer.limited), time.monotonic()
+        if self._sampler is not None:
+            self.capture.record(*self._sampler.look(self._still))
 
     def _of_process(self, found: Sequence[KernelSocket], time_ns: int) -> Sequence[KernelSocket]:
         """Of all sockets those of the process that is followed; what its ports are goes to the capture."""
@@ -228,7 +256,7 @@ class Supervisor:
         if isinstance(record, EventRecord) and record.kind == "sample":
             sample = carried(record)
             if sample is not None:
-                self.record(sample)
+                self.capture.record(sample)        # as those of our own sampler: nothing moved by it
             return
         self.record(record)
         if isinstance(record, CallRecord):

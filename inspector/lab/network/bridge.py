@@ -97,6 +97,11 @@ class Bridge:
             with made:
                 socket.send_fds(self.channel, [b"s"], [made.fileno()])
 
+    @property
+    def due(self) -> float | None:
+        """In how many seconds `tick` looks again; None where it never does."""
+        return max(self._last_look + _EVERY - time.monotonic(), 0.0) if self._outside.publish else None
+
     def tick(self) -> None:
         """Look, from time to time, at what listens in the lab, and publish or retract it."""
         if not self._outside.publish or time.monotonic() - self._last_look < _EVERY:

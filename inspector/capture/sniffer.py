@@ -22,7 +22,8 @@ from scapy.supersocket import SuperSocket
 from inspector.capture.batch import Batch, Source
 from inspector.capture.writer import STATISTICS_EVERY, TraceWriter
 
-_LONGEST_WAIT = STATISTICS_EVERY / 1e9 / 2
+_LONGEST_WAIT = STATISTICS_EVERY / 1e9 / 2     # seconds; and where no statistics are to be written,
+_REST = 2.0                                    # since all else wakes us
 _FLOOD = range(1000, 30_000)       # so many packets at once: the next ones may gather, which costs far less
 _GATHER = 0.02                     # seconds
 _DRAIN_LIMIT = 2.0                 # seconds after which a flood that does not end is cut off
@@ -60,7 +61,8 @@ class BatchSocket(SuperSocket):  # type: ignore[misc]
         if self.flooded:
             time.sleep(_GATHER)
         due = self.writer.due()
-        wait = _LONGEST_WAIT if due is None else min(due, _LONGEST_WAIT)
+        longest = _REST if self.writer.is_quiet else _LONGEST_WAIT
+        wait = longest if due is None else min(due, longest)
         for descriptor, events in self.poll.poll(wait * 1000):
             if descriptor == self.nudge:
                 os.eventfd_read(self.nudge)

@@ -125,6 +125,11 @@ class TraceWriter:
         """True when the kernel should be asked for its counts again."""
         return time.time_ns() - self._counted_at >= STATISTICS_EVERY
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing was counted for so long that no statistics are written either."""
+        return time.time_ns() - self._moved_at > _QUIET
+
     def statistics(self, counts: Counts, *, final: bool = False) -> None:
         """Write the kernel's counts where they changed lately, and at the end.
 
@@ -133,7 +138,7 @@ class TraceWriter:
         now = self._counted_at = time.time_ns()
         if counts != self._counted:
             self._counted, self._moved_at = counts, now
-        elif not final and now - self._moved_at > _QUIET:
+        elif not final and self.is_quiet:
             return
         self._write(interface_statistics(
             now, counts.received, counts.dropped, start_ns=self._started, end_ns=now,

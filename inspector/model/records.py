@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypedDict, cast, get_args
 
 from inspector.model.endpoint import Transport, parts_of_endpoint
@@ -197,9 +198,7 @@ class Event:
     @property
     def session(self) -> SessionSpec | None:
         """Of "session-started" which one; None where it is of another version, or in a stranger's file."""
-        with contextlib.suppress(SpecError):
-            return SessionSpec.from_json(self.known.get("session", "{}"))
-        return None
+        return _session_of(self.known.get("session", "{}"))
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -209,6 +208,13 @@ class Event:
             if isinstance(words, list) and all(isinstance(word, str) for word in words):
                 return tuple(words)
         return ()
+
+
+@lru_cache(64)                 # each batch of a trace asks for its session several times
+def _session_of(words: str) -> SessionSpec | None:
+    with contextlib.suppress(SpecError):
+        return SessionSpec.from_json(words)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

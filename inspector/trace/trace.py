@@ -318,9 +318,11 @@ class Trace:
 
     @property
     def shown_by_packets(self) -> tuple[int, ...]:
-        """Counts of all that packets are told by; samples of the kernel change none of it."""
-        return (self.index.count, self._contents.blocks - self.samples, self.secrets.count,
-                self.comments.version)
+        """Counts of all that packets are told by; samples of the kernel change none of it, nor do statistics,
+        but for what they say was dropped."""
+        contents = self._contents
+        return (self.index.count, contents.blocks - contents.counts_met - self.samples, self.dropped,
+                self.secrets.count, self.comments.version)
 
     @property
     def statistics(self) -> Statistics:

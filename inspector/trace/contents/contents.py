@@ -50,7 +50,8 @@ class Contents:
         self.watched_ns: tuple[int, int] | None = None    # since when and up to when
         self.cut = 0                         # packets of which the beginning alone was captured
         self.spoilt = 0                      # records of a session that cannot be read
-        self.blocks = 0                      # journal and statistics blocks met
+        self.blocks = 0                      # journal and statistics blocks met,
+        self.counts_met = 0                  # and the latter alone
         self.data: UInt8s = np.zeros(0, "u1")
         self.base = 0                        # offset in the file of the first byte of `data`
         self._counted: dict[int, Statistics] = {}
@@ -165,6 +166,7 @@ class Contents:
     def statistics_block(self, interface: int, statistics: pcapng.Statistics) -> None:
         """The newest counts of an interface; the sum of all interfaces' is what a trace has."""
         self.blocks += 1
+        self.counts_met += 1
         before = self._counted.get(interface, Statistics())
         dropped = statistics.dropped if statistics.dropped is not None else statistics.os_dropped
         self.counts_drops |= dropped is not None

@@ -84,6 +84,13 @@ class Pane(LeavesQuietly, Vertical):
         self.first_reading = False       # a file is being read for the first time: its lines are no news
         self._stale_trace = self._stale_selection = False
         self._next_turn: Timer | None = None
+        self._all_lines: tuple[LineList, ...] = ()
+
+    @property
+    def all_lines(self) -> tuple[LineList, ...]:
+        """Its lists; looked for once they are there, since each batch asks for them."""
+        self._all_lines = self._all_lines or tuple(self.query(LineList))
+        return self._all_lines
 
     @property
     def status(self) -> str:
@@ -99,7 +106,7 @@ class Pane(LeavesQuietly, Vertical):
         """Begin with another trace. `follow`: lists keep its newest lines in sight. `waits_for`: what empty
         lists say until there is a packet."""
         self.trace, self.selection, self.follow = trace, NOTHING, follow
-        for lines in self.query(LineList):
+        for lines in self.all_lines:
             lines.following = follow and lines.tails
         self.wait_for(waits_for)
         self.reset()
@@ -107,7 +114,7 @@ class Pane(LeavesQuietly, Vertical):
 
     def wait_for(self, words: str) -> None:
         """What lists say until there is a packet; "": what they say of themselves."""
-        for lines in self.query(LineList):
+        for lines in self.all_lines:
             lines.waits_for = words
             lines.refresh()
 
@@ -115,11 +122,11 @@ class Pane(LeavesQuietly, Vertical):
         """The trace has more than before."""
         if self.is_seen:
             self._stale_trace = False
-            for lines in self.query(LineList):
+            for lines in self.all_lines:
                 lines.so_far = self.so_far
             if self.trace is not None and self.trace.index.count:
                 reading = self.trace.progress < 1.0
-                for lines in self.query(LineList):
+                for lines in self.all_lines:
                     lines.waits_for = tr(READING) if reading else ""
             self.update_trace()
         else:

@@ -24,7 +24,7 @@ from typing import Any, TextIO
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
-from inspector.tui.terminal.keyboard import typed
+from inspector.tui.terminal.keyboard import Ended, typed
 
 OUTSTANDING = 1 << 18        # bytes that may wait for the terminal; one picture is some ten thousand
 PIECE = 1 << 12              # bytes a write: a terminal that is slow takes small ones
@@ -134,6 +134,7 @@ class TerminalDriver(LinuxDriver):
         self._modes: list[Any] | None = None       # of the terminal, as they were before we had it
         self._own_modes: list[Any] | None = None   # and those that we gave it
         super().__init__(app, **options)
+        self.exit_event: Ended = Ended()           # which wakes the input thread, so that it need not look
 
     def start_application_mode(self) -> None:
         loop = asyncio.get_running_loop()

@@ -7,10 +7,12 @@ character; and a paste whose end arrives in two pieces, as it may over a slow li
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
 import threading
+import weakref
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 
@@ -19,7 +21,7 @@ from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
 from textual.message import Message
 
-TICK_MS = 100            # between looks at whether an escape stands alone, and whether the app ends
+TICK_MS = 100            # between looks at whether an escape stands alone, while one may
 _READ = 1 << 12         # taken at once
 ESCAPE_SHOWN = "\u241b"  # stands for an escape that is pasted
 _ESCAPE = "\x1b[27u"      # the key alone, as terminals name it that can (Kitty's protocol)
@@ -52,6 +54,11 @@ class KeyParser(XTermParser):
             data = _ESCAPE[1:] + data            # the escape that came just before was one
         return super().feed("".join(self._pieces(data)))
 
+    @property
+    def waits(self) -> bool:
+        """Whether what came may be all of a key after a moment: then `tick` is to be called."""
+        return self._timeout_time is not None
+
     def tick(self) -> Iterable[Message]:
         """Take an escape after which nothing came as the key; not within a paste, which has no keys."""
         return () if self._pasting else super().tick()
@@ -83,13 +90,38 @@ class KeyParser(XTermParser):
             return []
 
 
-def typed(number: int, ended: threading.Event) -> Iterator[Message]:
+class Ended(threading.Event):
+    """An event for which `poll` can wait too, by its descriptor: readable while it is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._number = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        weakref.finalize(self, os.close, self._number)
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._number
+
+    def set(self) -> None:
+        """The app ends, or leaves its terminal to another program."""
+        super().set()
+        os.eventfd_write(self._number, 1)
+
+    def clear(self) -> None:
+        """It goes on."""
+        super().clear()
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._number)
+
+
+def typed(number: int, ended: Ended) -> Iterator[Message]:
     """What comes from the terminal `number`, until `ended` is set or the terminal has gone (OSError too)."""
     parser, decoder = KeyParser(), getincrementaldecoder("utf-8")("replace")
     poll = select.poll()
     poll.register(number, select.POLLIN)
+    poll.register(ended, select.POLLIN)
     while not ended.is_set():
-        if poll.poll(TICK_MS):
+        if any(ready == number for ready, _ in poll.poll(TICK_MS if parser.waits else None)):
             try:
                 data = os.read(number, _READ)
             except BlockingIOError:              # another program took it

@@ -25,7 +25,8 @@ BEHIND_PAUSE = 0.2       # and while there is more to read than a turn takes: dr
 DRAWING_SHARE = 1 / 3    # so it gets no more of the time than this, however busy the machine is,
 LONGEST_PAUSE = 2.0      # but a picture in so many seconds all the same
 SLICE = 1 << 20          # bytes a refresh: about 4 ms
-POLL = 0.25              # seconds between looks at a file that nobody announces
+POLL = 0.25              # seconds between looks at a file that somebody writes and nobody announces,
+SELDOM = 1.0             # and at one that an agent announces, or that nobody writes
 
 
 class TraceFeed:
@@ -120,4 +121,10 @@ class TraceFeed:
         if ready or (self._unannounced and start - self._last >= pause):
             self._announced, self._unannounced, self._last = True, False, start
             self._on_grew()
-        self._later(REST_SECONDS if unread else POLL)
+        self._later(REST_SECONDS if unread else self._poll)
+
+    @property
+    def _poll(self) -> float:
+        """Seconds until it is looked again, where nobody says before that there is more."""
+        grows = self.trace.following or self.trace.writer == "writes"
+        return POLL if grows and self._wake_fd is None else SELDOM

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from textual import events
 from textual.constants import ESCAPE_DELAY
 
-from inspector.tui.terminal.keyboard import KeyParser, typed
+from inspector.tui.terminal.keyboard import TICK_MS, Ended, KeyParser, typed
 from tests.support.screen.window import LEFT, inspector, terminal
 from tests.support.tiers import sweep
 
@@ -43,7 +44,7 @@ def heard(pieces: Sequence[bytes]) -> list[str]:
     taken: list[str] = []
 
     def listen() -> None:
-        for message in typed(reading, threading.Event()):
+        for message in typed(reading, Ended()):
             if isinstance(message, events.Key):
                 taken.append(message.key)
             elif isinstance(message, events.Paste):
@@ -59,6 +60,40 @@ def heard(pieces: Sequence[bytes]) -> list[str]:
     listener.join()
     os.close(reading)
     return taken
+
+
+def test_who_waits_for_a_key_looks_at_nothing_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that nobody touches woke ten times a second; the end wakes it by itself."""
+    reading, writing = os.pipe()
+    ended, waited = Ended(), list[float | None]()
+
+    class Poll:
+        def __init__(self) -> None:
+            self.real = poll()
+            self.register = self.real.register
+
+        def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+            waited.append(timeout)
+            if len(waited) == 2:
+                os.write(writing, b"\x1b")          # the key alone, or the beginning of another
+            elif timeout is None and len(waited) > 2:
+                ended.set()
+            return self.real.poll(timeout)
+
+    poll = select.poll
+    monkeypatch.setattr("inspector.tui.terminal.keyboard.select.poll", Poll)
+    os.write(writing, b"a")
+    keys = [one.key for one in typed(reading, ended) if isinstance(one, events.Key)]
+    assert keys == ["a", "escape"]
+    assert waited[:2] == [None, None] and waited[-1] is None and set(waited[2:-1]) == {TICK_MS}
+    ended.clear()
+    assert not poll_now(ended)
+    os.close(reading)
+    os.close(writing)
+
+
+def poll_now(ended: Ended) -> bool:
+    return bool(select.select([ended], [], [], 0)[0])
 
 
 @pytest.mark.parametrize(("pieces", "keys"), [

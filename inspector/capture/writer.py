@@ -26,6 +26,7 @@ from inspector.capture.batch import (
 from inspector.capture.merge import Merge
 from inspector.capture.packet_socket import Counts
 from inspector.model.numbers import LINK_ETHERNET
+from inspector.model.records import KernelSample
 from inspector.model.units import amount, was
 from inspector.wire.journal import EventRecord, Record, to_fields
 from inspector.wire.pcapng import (
@@ -85,7 +86,8 @@ class TraceWriter:
     def record(self, *records: Record) -> None:
         """Take in calls and events; each is written when the capture has passed its time."""
         self._inbox.extend(records)
-        self._heard = time.monotonic_ns()
+        if not all(isinstance(one, KernelSample) for one in records):      # a sample goes with no packet
+            self._heard = time.monotonic_ns()
 
     def due(self) -> float | None:
         """Seconds until a record that waits may be written; None when none waits.

@@ -18,9 +18,9 @@ from inspector.kernel.sock_diag import KernelSocket, SockDiag
 from inspector.model.endpoint import Transport
 from inspector.model.records import KernelSample
 
-EVERY = 0.1                  # seconds between two looks
-STIRRED = 1.0                # seconds since something moved last, from which on it is looked less often:
-QUIET, SELDOM = 0.5, 2.0     # after a tenth of the time for which nothing moved, but between these
+EVERY = 0.1                  # seconds between two looks while packets come. When none came for some time, the
+QUIET = 0.5                  # next look comes after that time once more, up to this,
+SELDOM = 2.0                 # and later after a tenth of it, up to this
 _AGAIN = 0.5                 # seconds after which what waits is told again, or
 _PART = 0.1                  # this part of the time that it has waited
 _MOST = 256                  # sockets that one look tells of, what waits first; the rest comes with the next
@@ -70,8 +70,9 @@ class Sampler:
         return max(self._last_look + self._pause(still) - time.monotonic(), 0.0)
 
     def _pause(self, still: float) -> float:
-        still = min(still, time.monotonic() - self._changed)
-        return EVERY if still < STIRRED else min(max(still * _PART, QUIET), SELDOM)
+        now = time.monotonic()
+        still = min(still, now - self._changed) - (now - self._last_look)      # as it was at the last look
+        return max(EVERY, min(still, QUIET), min(still * _PART, SELDOM))
 
     def look(self, still: float = 0.0, *, at_once: bool = False) -> Iterator[KernelSample]:
         """What changed since the last look; nothing where that was a moment ago, but for `at_once`.

@@ -15,8 +15,10 @@ from textual.timer import Timer
 
 from inspector.trace.trace import Trace
 from inspector.tui.pace import WORK_SECONDS
-from inspector.tui.workbench.feed import TraceFeed
+from inspector.tui.panes.packets import PacketsPane
+from inspector.tui.workbench.feed import POLL, SELDOM, TraceFeed
 from inspector.tui.workbench.workbench import WorkbenchScreen
+from inspector.wire.pcapng import interface_statistics
 from tests.support.captures.frames import pcapng_bytes
 from tests.support.captures.traces import TRACES
 from tests.support.screen.live import USUAL, QuietApp, idle, settled, until
@@ -95,6 +97,58 @@ async def test_a_batch_is_painted_once_and_one_that_shows_nothing_not_at_all(
         screen._trace_grew()
         await idle(pilot)
         assert (painted, timers) == ([], [])
+
+
+async def test_statistics_have_no_line_made_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """For twelve seconds after a packet a capture says each second that it goes on."""
+    path = tmp_path / "trace.pcapng"
+    path.write_bytes((TRACES / "tcp.pcapng").read_bytes())
+    app = QuietApp(trace_path=path)
+    async with app.run_test(size=USUAL) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen) and app.screen.trace is not None
+                    and app.screen.trace.complete, "the trace")
+        await settled(pilot)
+        screen = app.screen
+        assert isinstance(screen, WorkbenchScreen) and screen.trace is not None and screen.feed is not None
+        made: list[int] = []
+        monkeypatch.setattr(screen.query_one(PacketsPane).packets, "line", lambda *given: made.append(given))
+        before = screen.trace.statistics.received
+        now = int(screen.trace.index.time_ns[-1])
+        counts = interface_statistics(now, before + 1, 0, start_ns=now, end_ns=now + 10**9, os_dropped=0,
+                                      delivered=before + 1)
+        with path.open("ab") as file:
+            file.write(counts)
+        screen.feed._turn()
+        await until(pilot, lambda: screen.trace is not None and screen.trace.statistics.received > before,
+                    "the statistics")
+        await settled(pilot)
+        assert made == []
+
+
+@pytest.mark.parametrize(("following", "writer", "wakes", "seconds"), [
+    (True, "unknown", True, SELDOM),       # a session: its agent says when there is more
+    (True, "unknown", False, POLL),        # a program that is watched, in a file
+    (False, "writes", False, POLL),
+    (False, "unknown", False, SELDOM),     # a file that stands there
+])
+def test_who_is_told_of_news_looks_seldom(
+    following: bool, writer: str, wakes: bool, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Still:
+        def __init__(self) -> None:
+            self.following, self.writer, self.looks = following, writer, 0
+
+        def refresh(self, limit_bytes: int | None = None) -> bool:
+            self.looks += 1
+            return False
+
+    clock, trace = Clock(), Still()
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: clock)
+    feed = TraceFeed(cast(Trace, trace), lambda: feed.taken(), pytest.fail, lambda: None)
+    feed.start()
+    feed._wake_fd = 0 if wakes else None
+    clock.run(59.9)
+    assert abs(trace.looks - 60 / seconds) <= 1
 
 
 class Clock:

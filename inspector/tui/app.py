@@ -33,7 +33,6 @@ from inspector.model.language import recognised, tr, use
 from inspector.model.spec import SessionSpec
 from inspector.tui.files.keymap import KeymapError, read_keymap
 from inspector.tui.files.settings import keep, kept, kept_language
-from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.preload import everything
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
 from inspector.tui.messages import FirstPictureDone, LanguageAsked, LauncherAsked, LessonsAsked
@@ -222,9 +221,13 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         """Open the palette where there is none, and where it can be seen."""
         open_already = any(isinstance(screen, CommandPalette) for screen in self.screen_stack)
         if not open_already and not self._shows_too_small:
+            from inspector.tui.launcher.palette import Palette
+
             self.push_screen(Palette(id="--command-palette"))
 
     def search_themes(self) -> None:
+        from inspector.tui.launcher.palette import Palette
+
         self.push_screen(Palette([ThemeProvider], placeholder=tr("Search for themes…")))
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:

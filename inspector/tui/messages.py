@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from inspector.model.packets import Instant, Row
-from inspector.wire.dissection.field import Field
-
 if TYPE_CHECKING:
     from inspector.lessons.classroom.ballot import BallotBox
     from inspector.lessons.format.model import Lesson
+    from inspector.model.packets import Instant, Row
     from inspector.model.spec import SessionSpec
+    from inspector.wire.dissection.field import Field
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ MODULES = (
     "inspector.trace.application.application",
     "inspector.lab.launch",
     "inspector.wire.dissection.tree",
+    "inspector.tui.launcher.palette",
 )
 
 COLLECT = (700, 10, 100)   # of young objects as usual, of everything ten times more seldom

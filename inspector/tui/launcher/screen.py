@@ -29,7 +29,6 @@ from inspector.tui.messages import FirstPictureDone, LessonsAsked
 from inspector.tui.widgets.base import BaseScreen, PlainScroll, Prose, may
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.painter import Head
-from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.wire.text import escaped
 
@@ -282,6 +281,8 @@ class LauncherScreen(BaseScreen):
                 self.spec = replace(self.spec, port=int(text or 0))
                 self.query_one("#option-port", Row).update(self._port_row())
 
+        from inspector.tui.widgets.prompt import PromptScreen  # here and below: after the first picture
+
         self.app.push_screen(PromptScreen(
             "The server's port", str(self.spec.port or ""), check=_check_port,
             hint="1 to 65535; empty for the usual one"), chosen)
@@ -290,6 +291,8 @@ class LauncherScreen(BaseScreen):
         def chosen(text: str | None) -> None:
             if text:
                 self.post_message(FileAsked(typed(text)))
+
+        from inspector.tui.widgets.prompt import PromptScreen
 
         self.app.push_screen(PromptScreen("Open which capture?", "", check=no_capture, paths=is_capture,
                                           hint="pcap or pcapng; → takes what is suggested"), chosen)

@@ -93,7 +93,9 @@ def test_the_launcher_loads_nothing_that_it_does_not_need() -> None:
     """What a session, a trace or a lesson needs comes behind the first picture, or when it is asked for."""
     heavy = ("inspector.trace.trace", "inspector.protocols", "inspector.lessons", "inspector.lab.options",
              "inspector.model.records", "inspector.sessions.context", "inspector.sessions.sockets",
-             "inspector.sessions.stream", "inspector.views.packets", "numpy", "scapy")
+             "inspector.sessions.stream", "inspector.sessions.kinds.browser.programs",
+             "inspector.tui.launcher.palette", "inspector.tui.widgets.prompt", "inspector.views.packets",
+             "inspector.wire.dissection", "numpy", "scapy")
     code = ("import sys; import inspector.cli.app, inspector.tui.app\n"
             f"print([name for name in {heavy} if name in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

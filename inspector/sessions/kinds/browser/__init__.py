@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from inspector.model.messages import parse_message
 from inspector.model.spec import SessionSpec
-from inspector.sessions.kinds.browser.programs import lacking
 from inspector.sessions.kinds.kind import BINARY, IN_FRAGMENTS, PING, TEXT, Kind, Runner
 from inspector.sessions.kinds.options import BEHAVIOUR, DEFLATE, IPV6, PACE, PATH
 from inspector.sessions.kinds.tcp import endings
@@ -32,6 +31,12 @@ def _client(context: Context) -> Runner:
     return BrowserClient(context)
 
 
+def _lacking() -> str:
+    from inspector.sessions.kinds.browser.programs import lacking
+
+    return lacking()
+
+
 def _check(spec: SessionSpec) -> None:
     for text in spec.messages or ():
         message = parse_message(text)
@@ -44,5 +49,5 @@ KIND = Kind(
     messages=("hello from the page", "and once more"), forms=(TEXT, BINARY, PING, IN_FRAGMENTS),
     endings=endings("the browser ends, and all its connections with it"),
     options=(BEHAVIOUR, IPV6, PACE, PATH, DEFLATE), messages_for_push=(),
-    server=_server, client=_client, check=_check, lacking=lacking, starts_programs=True,
+    server=_server, client=_client, check=_check, lacking=_lacking, starts_programs=True,
 )  # fmt: skip

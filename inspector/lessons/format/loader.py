@@ -333,6 +333,9 @@ def _step(table: _Table, base: dict[str, Any], runs: SessionSpec) -> Step:
     for disorder in step.disorders:
         if not {disorder.early, disorder.late} <= {item.id for item in step.items}:
             table.fault("wrong", f"`before` of {disorder.id} names two items of this step.")
+    for wrong in step.wrongs:
+        if not wrong.blanks <= {blank.id for blank in step.blanks}:
+            table.fault("wrong", f"`blanks` of {wrong.id} names [[step.blank]]s of this step.")
     for one in step.solve:
         if one not in [action.id for action in step.actions]:
             table.fault("solve", f"There is no action {escaped(one, 40)!r} in this step.")
@@ -384,7 +387,8 @@ def _truth(table: _Table, kind: str, ask: str) -> Expression | None:
 
 def _wrong(table: _Table) -> Wrong:
     value = table.expression("value", "number")
-    found = Wrong(table.name("id"), value or compiled("0"))
+    blanks = frozenset(table.texts("blanks", most=MOST_ENTRIES) if table.has("blanks") else [])
+    found = Wrong(table.name("id"), value or compiled("0"), blanks)
     table.finish()
     return found
 

@@ -33,10 +33,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """A number that is foreseen as a wrong answer, since it gets words of its own."""
+    """A number that is foreseen as a wrong answer, since it gets words of its own.
+
+    `blanks`: ids of those in which it is meant; empty: in any.
+    """
 
     id: str
     value: Expression
+    blanks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

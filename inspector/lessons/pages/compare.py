@@ -42,13 +42,13 @@ def happenings(scene: Scene, language: str, light: Filter | None = None) -> tupl
     for row in first_rows(index.count):
         name = scene.row_name(row)
         style: Style = "data" if name.endswith(("data", "datagram")) else "syn"
-        size = int(index.payload_length[row])
+        size, frame = int(index.payload_length[row]), int(index.cap_len[row])
         number = numbers.setdefault(int(index.stream[row]), len(numbers) + 1)
         which = f"#{number}" if number > 1 else ""
         # The same message on another connection is the same message; its SYN, ACK and FIN are others.
         found.append((int(index.time_ns[row]), 1, row in lit_rows, Happening(
             name.replace("datagram", "data") + ("" if size else which), f"{name} {size}",
-            f"{which} ".rjust(2) + row_words(language, name, size), style, connection=number)))
+            f"{which} ".rjust(2) + row_words(language, name, size), style, connection=number, frame=frame)))
     for place, call in enumerate(scene.trace.calls):
         if wakes_itself(call):
             continue
@@ -116,15 +116,22 @@ class Compared:
         if isinstance(row, int):
             return (Span(fit(f"  ⋯ {row} {word(language, 'alike')}", width), "dim"),)
         sign, places = row
-        spans = [Span("" if place is None else side[place].text, "" if place is None else side[place].style)
+        steps = [None if place is None else side[place]
                  for side, place in zip(self._sides, places, strict=True)]
-        one, two = (Span(fit(text, room), style if sign else "dim") for text, style in spans)
+        by_frame = sign == "≈" and len({one.detail for one in steps if one is not None}) == 1
+        one, two = (self._cell(step, room, is_marked=bool(sign), by_frame=by_frame) for step in steps)
         return one, Span(f" {sign or ' '} ", "warning"), two
 
+    def _cell(self, step: Happening | None, room: int, *, is_marked: bool, by_frame: bool) -> Span:
+        """One side of a row; `by_frame`: the two differ in the size of their frames alone."""
+        if step is None:
+            return Span(fit("", room), "")
+        more = f"  ({word(self._language, 'frame').format(size=step.frame)})" if by_frame else ""
+        return Span(fit(step.text + more, room), step.style if is_marked else "dim")
+
     def _alike(self, row: AlignedRow) -> bool:
-        details = {side[place].detail for side, place in zip(self._sides, row, strict=True)
-                   if place is not None}
-        return len(details) == 1
+        steps = [side[place] for side, place in zip(self._sides, row, strict=True) if place is not None]
+        return len({(step.detail, step.frame) for step in steps}) == 1
 
 
 def _folded(rows: list[tuple[str, AlignedRow]]) -> Iterator[tuple[str, AlignedRow] | int]:

@@ -115,10 +115,12 @@ def _foreseen(step: Step, given: Answer, right: Sequence[bool], scene: Scene) ->
         return given[0] if given else ""
     if step.kind == "order":
         return disorder_of(step, given)
-    values = {one.id: one.value.of(scene) for one in step.wrongs}
-    wrong = [number_of(part) for part, is_right in zip(given, right, strict=False) if not is_right]
-    return next((name for number in wrong if number is not None
-                 for name, value in values.items() if value == number), "")
+    values = [(one, one.value.of(scene)) for one in step.wrongs]
+    blanks = [blank.id for blank in step.blanks] or [""]
+    wrong = [(blank, number_of(part)) for blank, part, is_right in zip(blanks, given, right, strict=False)
+             if not is_right]
+    return next((one.id for blank, number in wrong if number is not None for one, value in values
+                 if value == number and (not one.blanks or blank in one.blanks)), "")
 
 
 def disorder_of(step: Step, given: Answer) -> str:

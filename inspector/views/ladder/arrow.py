@@ -51,7 +51,7 @@ class Label(NamedTuple):
     main: str
     details: tuple[tuple[str, str], ...]
     keep: str = "slamw"
-    short: str = ""          # stands for `main` where that does not fit
+    short: str = ""          # stands for `main` where that does not fit, or leaves no room for a detail
     fate: str = ""           # what became of it on the wire, where it arrived all the same
     again: str = ""          # its sender had said it before
 
@@ -146,14 +146,23 @@ def _words(label: Label, tag: str, style: Style, room: int) -> Line:
         if text and room > cell_width(text) + 4:
             spans.append(Span(text + " ", "dim" if text == tag else "warning"))
             room -= cell_width(text) + 1
-    main = label.short if label.short and cell_width(label.main) > room else label.main
-    details = list(label.details)
-    while details and cell_width(main) + sum(cell_width(text) + 1 for _, text in details) + 1 > room:
-        details.remove(max(details, key=lambda detail: label.keep.find(detail[0])))
+    main, details = label.main, _kept(label, label.main, room)
+    if label.short:
+        more = _kept(label, label.short, room)
+        if cell_width(main) > room or len(more) > len(details):
+            main, details = label.short, more
     spans.append(Span(_cut(main, room), style))
     if details:
         spans.append(Span("  " + " ".join(text for _, text in details), "dim"))
     return tuple(spans)
+
+
+def _kept(label: Label, main: str, room: int) -> list[tuple[str, str]]:
+    """The details for which there is room beside `main`."""
+    details = list(label.details)
+    while details and cell_width(main) + sum(cell_width(text) + 1 for _, text in details) + 1 > room:
+        details.remove(max(details, key=lambda detail: label.keep.find(detail[0])))
+    return details
 
 
 def _cut(text: str, room: int) -> str:
@@ -207,7 +216,8 @@ def _tcp_label(trace: Trace, fact: Facts) -> Label:
         return Label(marks, main, _present(("k", kernel), seq, ack, size), "klsa", short)
     preview = payload_preview(trace, fact.row, _PREVIEW)
     main = f"{flags}  {preview}" if preview else flags
-    return Label(marks, main, _present(("k", kernel), seq, ack, size), "klsa", preview)
+    ends = "RST  " if fact.flags & RST else "FIN  " if fact.flags & FIN else ""
+    return Label(marks, main, _present(("k", kernel), seq, ack, size), "klsa", preview and ends + preview)
 
 
 def _present(*details: tuple[str, str]) -> tuple[tuple[str, str], ...]:

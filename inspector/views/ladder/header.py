@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _GONE = "gone"           # the state of a sample of a socket that is there no more
 _NARROW = 12             # cells of a margin in which a TCP state has room
 _BLOCKED_WIDTH = 20               # cells of a margin in which "┆ blocked 23 ms" has room
-_LEGEND = marked(" ┆ blocked ")   # elsewhere
+_LEGEND = marked(" ┆ = blocked ") # elsewhere
 
 
 class Drawn(Protocol):
@@ -80,7 +80,7 @@ def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant
             what = what.partition("  ")[0]
     width = time + 2 * margin + middle + 2
     names = _names(left, right, what, time, margin, width)
-    legend = tr(_LEGEND) if ladder.margins.blocks and margin < _BLOCKED_WIDTH else ""
+    legend = tr(_LEGEND) if ladder.margins.has_bars and margin < _BLOCKED_WIDTH else ""
     held = len(ladder.trace.fates.waiting)
     if held and not before:                # a head that is printed stays, and they will not
         legend = tr(" ┃ {count} waits ", count=held) if held == 1 else tr(" ┃ {count} wait ", count=held)

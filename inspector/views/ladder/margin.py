@@ -34,21 +34,31 @@ class Margins:
         self.moments: list[Moment] = []
         self.times = np.zeros(0, np.int64)
         self._blocked = Blocked((), ())
+        self._barred = -1, False               # how many lines there were, and whether one has a bar
         self._moments_of: dict[tuple[int, int], list[int]] = {}
 
     def update(self, calls: Sequence[Call], moments: list[Moment], times: Int64s) -> None:
         """Take the calls, their moments as laid out, and the times of the ladder's packets."""
         self.calls, self.moments, self.times = calls, moments, times
         self._blocked = Blocked(calls, moments)
+        self._barred = -1, False
         self._moments_of = {}
         for place, moment in enumerate(moments):
             call = calls[moment.call]
             self._moments_of.setdefault((call.pid, call.id), []).append(place)
 
     @property
-    def blocks(self) -> bool:
-        """Whether any call blocks, so that there are bars."""
-        return bool(self._blocked)
+    def has_bars(self) -> bool:
+        """Whether a line stands between the entry of a call and its return, which has its bar then."""
+        if self._barred[0] != self.layout.count:
+            self._barred = self.layout.count, any(map(self._is_barred, self._moments_of.values()))
+        return self._barred[1]
+
+    def _is_barred(self, moments: list[int]) -> bool:
+        if self.moments[moments[0]].part != "entry":
+            return False
+        last = self.layout.line_of_moment(moments[1]) if len(moments) > 1 else self.layout.count
+        return last - self.layout.line_of_moment(moments[0]) > 1
 
     def moments_of(self, key: tuple[int, int]) -> list[int]:
         """The moments, entry first, of the call `(pid, id)`; none when it is not in this ladder."""

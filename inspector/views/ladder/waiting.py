@@ -45,6 +45,7 @@ class Waiting:
     def text(self, side: int, width: int) -> str:
         """The call that this margin makes next, "" when it is not held, and how many wait beside it."""
         found = [call for (margin, _, _), call in self._calls.items() if margin == side]
+        found.sort(key=lambda call: call.startswith("accept"))       # what its connection waits for is first
         texts = [text for call in held_wordings(found[0]) for text in _counted(f"▸ {call}", len(found) - 1)
                  ] if found else [""]
         return next((text for text in texts if cell_width(text) <= width), fit(texts[-1], width))

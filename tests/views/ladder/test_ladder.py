@@ -131,7 +131,7 @@ def test_with_hops_each_packet_and_the_head_say_between_whom_it_is(tmp_path: Pat
 def test_bars_in_margins_that_are_too_narrow_for_the_word_are_told_above() -> None:
     with open_trace("tcp") as trace:
         ladder = Ladder(trace)
-        assert "┆ blocked" in plain(ladder.header(80)[1])
+        assert "┆ = blocked" in plain(ladder.header(80)[1])
         assert "┆" not in plain(ladder.header(140)[1])
         assert any("┆ blocked" in plain(line) for line in all_lines(ladder.count, ladder.line, 140))
     with open_trace("http-connections") as trace:

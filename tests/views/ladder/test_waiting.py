@@ -23,7 +23,7 @@ def test_a_held_call_is_never_cut_in_its_middle(width: int, text: str) -> None:
 
 
 def test_threads_beside_it_are_counted_where_there_is_room() -> None:
-    held = waiting("recv(4, 65536)", "accept(3)")
+    held = waiting("accept(3)", "recv(4, 65536)")
     assert held.text(RIGHT, 40) == "▸ recv(4, 65536) +1 thread"
     assert held.text(RIGHT, 22) == "▸ recv(4, 65536)  +1"
     assert held.text(RIGHT, 14) == "▸ recv()  +1"

@@ -39,6 +39,7 @@ class Happening(NamedTuple):
     """A packet or a call. `name` is what is aligned, `detail` what may differ still; `text` is shown.
 
     `protocol`: what a packet speaks ("HTTP"), "" of a call. `connection`: which one of several, from 1.
+    `frame`: bytes of a packet with all its headers, where they are compared; else 0.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Happening(NamedTuple):
     style: Style
     protocol: str = ""
     connection: int = 1
+    frame: int = 0
 
 
 def packet_name(index: Index, row: Row, sender: str) -> str:

@@ -199,6 +199,18 @@ class Rest(NamedTuple):
     final: bool = False
 
 
+class Abandoned(NamedTuple):
+    """A request that its sender gave up by a word of the protocol: positions of it and of that record.
+
+    `how`: the word. `heard`: whether its answer had begun.
+    """
+
+    position: int
+    by: int
+    how: str
+    heard: bool
+
+
 class Decoder(ABC, Generic[R]):
     """One protocol's reading of one connection, without I/O: streams in, records out.
 
@@ -306,6 +318,10 @@ class Decoder(ABC, Generic[R]):
 
     def unanswered(self) -> Sequence[int]:
         """Positions of the requests that certainly have no answer as yet, in order."""
+        return ()
+
+    def abandoned(self, since: int) -> Sequence[Abandoned]:
+        """The requests that were given up on a connection that goes on, from the one at `since` on."""
         return ()
 
     def holds(self, position: int) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from inspector.model.language import marked, sentence, verbatim
 from inspector.model.units import amount
-from inspector.protocols.api import MessageIndex, MessageLine, Part, Shown
+from inspector.protocols.api import Abandoned, MessageIndex, MessageLine, Part, Shown
 from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit
 from inspector.protocols.http.message import decode_content
@@ -130,6 +130,7 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         self._tables = Table(), Table()              # by the direction whose blocks they read
         self._blocks: list[_Block | None] = [None, None]
         self._streams: dict[int, _Stream] = {}
+        self._abandoned: list[Abandoned] = []
         if self.doubted:
             self._lose_tables(0, 1)
 
@@ -218,6 +219,10 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         stream = self._streams.get(frame.stream)
         if stream is not None:
             stream.reset = True
+            asked, answer = stream.messages
+            if frame.direction == self.client and asked is not None and (answer is None or not answer.ended):
+                how = f"RST_STREAM ({error_name(frame.error or 0)})"
+                self._abandoned.append(Abandoned(asked.records[0], frame.number, how, answer is not None))
             for message in stream.messages:
                 if message is not None and not message.ended:
                     self.close(message)
@@ -339,6 +344,9 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         return [asked.records[0] for asked, answered in (stream.messages for stream in self._streams.values()
                                                          if not stream.reset)
                 if asked is not None and asked.ended and answered is None]
+
+    def abandoned(self, since: int) -> Sequence[Abandoned]:
+        return self._abandoned[since:]
 
     def holds(self, position: int) -> bool:
         return any(prefers_to_wait(one.value.decode("latin-1")) for one in self._records[position].headers

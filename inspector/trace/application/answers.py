@@ -21,7 +21,7 @@ from inspector.model.language import Sentence, sentence
 from inspector.model.numbers import FIN, RST
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.model.units import duration
-from inspector.protocols.api import Decoder
+from inspector.protocols.api import Abandoned, Decoder
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.findings import GAVE_UP_NS, SLOW_ANSWER_NS
 from inspector.wire.tcp.rules import ENDINGS, finding
@@ -119,6 +119,10 @@ class Answers:
         self._slow: list[Finding] = []
         self._count = 0
         self._given_up: tuple[int, GivenUp | None] = -1, None
+        self._abandoned: dict[int, int] = {}       # of each layer, how many were looked at
+        self._left: list[Finding] = []             # what is found of them …
+        self._left_count = 0
+        self._left_by: set[tuple[int, int]] = set()      # … and by which bytes each was given up
 
     # --- slow ones -----------------------------------------------------------------------------------
 
@@ -138,6 +142,51 @@ class Answers:
                             count=self._count - len(found))
             found[-1] = replace(found[-1], text=more)
         return found
+
+    # --- given up on a connection that goes on -------------------------------------------------------
+
+    def abandoned(self, read: Read, own: list[Finding]) -> list[Finding]:
+        """Findings of protocols, with requests that their clients gave up one by one after a long wait."""
+        for place, layer in enumerate(read.layers):
+            for one in layer.decoder.abandoned(self._abandoned.get(place, 0)):
+                self._abandoned[place] = self._abandoned.get(place, 0) + 1
+                self._judge_abandoned(layer, one)
+        if not self._left_by:
+            return own
+        left = list(self._left)
+        if self._left_count > len(left):
+            more = sentence("{first} (The same {count:,} times more.)", first=left[-1].text,
+                            count=self._left_count - len(left))
+            left[-1] = replace(left[-1], text=more)
+        return [*(it for it in own if it.direction is None or (it.direction, it.start) not in self._left_by),
+                *left]
+
+    def _judge_abandoned(self, layer: Layer, one: Abandoned) -> None:
+        decoder = layer.decoder
+        record, request = decoder.records[one.by], decoder.records[one.position]
+        asked, closed = _ends(decoder, one.position)[1], decoder.rows_of(record)
+        if not asked or not closed:
+            return
+        waited = max(int(self._trace.index.time_ns[max(closed)]) - self._arrived(max(asked)), 0)
+        if not one.heard and waited < GAVE_UP_NS:
+            return                             # a user who stops, a page that is left
+        self._left_by.add((record.direction, record.start))
+        if not one.heard and decoder.holds(one.position):
+            return
+        client, server = self._name(request.direction), self._name(1 - request.direction)
+        words = request_words(decoder, one.position)
+        if one.heard:
+            found = finding("answer.broken-off", sentence(
+                "{client} gave up in the middle of the answer to {request}, by {how}.", client=client,
+                request=words, how=one.how))
+        else:
+            found = finding("answer.gave-up", sentence(
+                "{request} had waited {waited} for an answer of {server} when {client} gave up by {how}; "
+                "none came.", request=words, waited=duration(waited), server=server, client=client,
+                how=one.how))
+        self._left_count += 1
+        if len(self._left) < _MOST:
+            self._left.append(found.at(self._flow.stream, (max(closed), max(asked))))
 
     def _lasts(self) -> bool:
         """Whether the conversation takes long enough for one."""

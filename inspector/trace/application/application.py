@@ -265,6 +265,7 @@ class ApplicationLayers:
         if self._flow.out_of_order:
             return []
         own = self._counted() + [self._place(one) for one in begun] + self.answers.slow(self)
+        own = self.answers.abandoned(self, own)
         endless = kept_open(self._trace, self._flow, self.layers)
         if endless is not None:                # that says why the client closed
             own = [*(one for one in own if (one.direction, one.start) != (endless.direction, endless.start)

@@ -327,3 +327,40 @@ def test_a_request_that_crossed_the_end_is_unanswered_and_no_more(tmp_path: Path
         trace.add(frames, before.index.time_ns[: len(frames)].tolist())
     trace.save(path)
     assert [rule for rule, _ in findings_of(path)] == ["http.unanswered-request"]
+
+
+def h2(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+CANCEL, OVER = b"\0\0\0\x08", bytes.fromhex("828684418cf1e3c2e5f23a6ba0ab90f4ff")     # GET /
+WAITS_ON_PURPOSE = OVER + b"\0\x06prefer\x06wait=9"
+H2: list[Turn] = [(0, 0, "PA", PREFACE + h2(4, 0, 0)), (0, 1, "PA", h2(4, 0, 0) + h2(4, 1, 0))]
+ELSE: Turn = (3, 0, "PA", h2(6, 0, 0, bytes(8)))
+
+
+@pytest.mark.parametrize(("turns", "rule", "words"), [
+    ([(0, 0, "PA", h2(1, 5, 1, OVER)), (2, 0, "PA", h2(3, 0, 1, CANCEL))], "answer.gave-up",
+     '"GET /  stream 1" had waited 2.0 s for an answer of 10.0.0.2:80 when 10.0.0.1:40000 gave up by '
+     "RST_STREAM (CANCEL); none came."),
+    ([(0, 0, "PA", h2(1, 5, 1, OVER)), (0.1, 1, "PA", h2(1, 4, 1, b"\x88") + h2(0, 0, 1, b"half")),
+      (2, 0, "PA", h2(3, 0, 1, CANCEL))], "answer.broken-off",
+     '10.0.0.1:40000 gave up in the middle of the answer to "GET /  stream 1", by RST_STREAM (CANCEL).'),
+    ([(0, 0, "PA", h2(1, 5, 1, OVER)), (0.1, 0, "PA", h2(3, 0, 1, CANCEL))], "http2.stream-error",
+     "RST_STREAM names CANCEL (/)."),                            # a page that was left
+    ([(0, 0, "PA", h2(1, 5, 1, OVER)), (2, 1, "PA", h2(3, 0, 1, b"\0\0\0\x07"))], "http2.stream-error",
+     "RST_STREAM names REFUSED_STREAM (/)."),                    # the server's
+    ([(0, 0, "PA", h2(1, 5, 1, WAITS_ON_PURPOSE)), (2, 0, "PA", h2(3, 0, 1, CANCEL))], "", ""),
+])
+def test_one_stream_of_several_that_its_client_gives_up(turns: list[Turn], rule: str, words: str,
+                                                        tmp_path: Path) -> None:
+    found = findings_of(saved(tmp_path / "x.pcapng", [*H2, *turns, ELSE]))
+    assert [one for one, _ in found] == ([rule] if rule else [])
+    assert all(text.startswith(words) for _, text in found), found
+
+
+def test_very_many_that_are_given_up_are_counted(tmp_path: Path) -> None:
+    asked = [(0.0, 0, "PA", h2(1, 5, 2 * one + 1, OVER)) for one in range(50)]
+    left = [(2.0, 0, "PA", h2(3, 0, 2 * one + 1, CANCEL)) for one in range(50)]
+    found = findings_of(saved(tmp_path / "x.pcapng", [*H2, *asked, *left]))
+    assert len(found) == 20 and "(The same 30 times more.)" in found[-1][1]

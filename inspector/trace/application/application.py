@@ -23,8 +23,7 @@ from inspector.protocols.api import Decoder, MessageIndex, Protocol, Rest
 from inspector.trace.application import decode_as
 from inspector.trace.application.answers import Answers
 from inspector.trace.application.engine import Engine, Layer
-from inspector.trace.application.kept_open import kept_open
-from inspector.trace.application.sent_late import sent_late
+from inspector.trace.application.kept_open import kept_open, sent_late
 from inspector.trace.flows.missing import acknowledged, sent
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.index.packets import Packets

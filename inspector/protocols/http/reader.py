@@ -216,7 +216,7 @@ class HttpReader:
         if not self._buffer:
             return False
         decidable = (len(self._buffer) >= _LINE or b"\n" in self._buffer or self._buffer.startswith(TLS)
-                     or _SETTINGS.match(self._buffer) is not None)
+                     or (not self.is_request and _SETTINGS.match(self._buffer) is not None))
         if decidable and not self._plausible():
             self._give_up(self._no_message())
             return False

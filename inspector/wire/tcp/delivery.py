@@ -7,6 +7,7 @@ stays in large pieces where one end speaks alone.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -62,11 +63,15 @@ class Pump:
 
     def merged(self) -> Runs:
         """The same as columns."""
-        alone = [(direction, self.position[direction], self.available(direction)) for direction in (0, 1)
-                 if self.available(direction) > self.position[direction]]
-        if len(alone) < 2 and self.before == [None, None]:        # one end has spoken, or none: one run
-            return Runs(*np.array(alone, np.int64).reshape(-1, 3).T)
-        rows, stops = zip(*(self._boundaries(direction) for direction in (0, 1)), strict=True)
+        reach = self.available(0), self.available(1)
+        speak = [direction for direction in (0, 1) if reach[direction] > self.position[direction]]
+        if len(speak) < 2:                             # one end, or none: one run
+            alone = [(one, self.position[one], self._delivered(one, reach[one])) for one in speak]
+            return Runs(*np.array([run for run in alone if run[2] > run[1]], np.int64).reshape(-1, 3).T)
+        if self.streams[0].is_short and self.streams[1].is_short:
+            return self._merged_few(reach)
+        rows, stops = zip(*(self._boundaries(direction, reach[direction]) for direction in (0, 1)),
+                          strict=True)
         merged = np.argsort(np.concatenate(self._order(rows, stops)), kind="stable")
         who = (merged >= len(rows[0])).astype(np.int64)
         last = np.flatnonzero(np.append(who[1:] != who[:-1], len(who) > 0))
@@ -76,6 +81,38 @@ class Pump:
             own = np.flatnonzero(who == direction)
             starts[own] = np.append(self.position[direction], ends[own[:-1]])[: len(own)]
         return Runs(who, starts, ends)
+
+    def _merged_few(self, reach: tuple[int, int]) -> Runs:
+        """The same for so few packets that columns would take longer."""
+        rows: tuple[list[int], list[int]] = ([], [])
+        stops: tuple[list[int], list[int]] = ([], [])
+        for direction, stream in enumerate(self.streams):
+            limit, row = self.before[direction], -1
+            for piece in stream.pieces(self.position[direction], reach[direction]):
+                row = max(row, piece.row)
+                if limit is not None and row >= limit:
+                    break
+                rows[direction].append(row)
+                stops[direction].append(piece.offset + piece.length)
+        keys = [[2 * row for row in mine] for mine in rows]
+        if self._acknowledged is not None and all(rows):
+            for direction, mine in enumerate(keys):
+                other, key = 1 - direction, -1
+                known = self._acknowledged(direction, np.array(rows[direction], np.int64)).tolist()
+                for place, offset in enumerate(known):
+                    at = bisect_left(stops[other], offset)
+                    late = offset > self.position[other] and at < len(stops[other])
+                    key = mine[place] = max(key, mine[place], 2 * rows[other][at] + 1 if late else 0)
+        order = sorted((key, direction, stop) for direction in (0, 1)
+                       for key, stop in zip(keys[direction], stops[direction], strict=True))
+        found, position = list[Run](), list(self.position)
+        for _, direction, stop in order:
+            if found and found[-1][0] == direction:
+                found[-1] = direction, found[-1][1], stop
+            else:
+                found.append((direction, position[direction], stop))
+            position[direction] = stop
+        return Runs(*np.array(found, np.int64).reshape(-1, 3).T)
 
     def _order(self, rows: tuple[Int64s, ...], stops: tuple[Int64s, ...]) -> list[Int64s]:
         """Keys by which bytes are read: their rows (doubled), or behind the row of what they answer."""
@@ -91,9 +128,16 @@ class Pump:
             keys[direction] = np.maximum.accumulate(keys[direction])
         return keys
 
-    def _boundaries(self, direction: int) -> tuple[Int64s, Int64s]:
-        """Row after which bytes were delivered, and the offset up to which they then were."""
-        stop = self.available(direction)
+    def _delivered(self, direction: int, stop: int) -> int:
+        """The offset up to which bytes of a direction are read now, of those before `stop`."""
+        limit = self.before[direction]
+        if limit is None:
+            return stop
+        stops = self._boundaries(direction, stop)[1]
+        return int(stops[-1]) if len(stops) else self.position[direction]
+
+    def _boundaries(self, direction: int, stop: int) -> tuple[Int64s, Int64s]:
+        """Row after which bytes before `stop` were delivered, and the offset up to which they then were."""
         found = self.streams[direction].columns(self.position[direction], stop)
         rows, stops = np.maximum.accumulate(found.row), found.offset + found.length
         limit = self.before[direction]

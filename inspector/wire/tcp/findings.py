@@ -75,6 +75,11 @@ class TcpFacts(NamedTuple):
         return positions if self.arrivals is None else positions[self.arrivals[positions] >= 0]
 
 
+def _where(marked: Bools | Int64s) -> Int64s:
+    """The places that are marked; sooner than `flatnonzero`, which matters where conversations are short."""
+    return marked.nonzero()[0]
+
+
 def tcp_findings(facts: TcpFacts) -> list[Finding]:
     """All findings of a conversation, in order of the packet where to look. `stream` is left at -1."""
     if not len(facts.row):
@@ -138,13 +143,13 @@ def _first(found: list[Finding], count: int) -> list[Finding]:
 
 def _opening(facts: TcpFacts) -> list[Finding]:
     """Refused, or not answered at all."""
-    syns = np.flatnonzero(facts.flags & (SYN | ACK) == SYN)
+    syns = _where(facts.flags & (SYN | ACK) == SYN)
     if not len(syns):
         return []
     end = int(facts.direction[syns[0]])
     peer = facts.names[1 - end]
     if facts.refused:
-        reset = int(np.flatnonzero(facts.flags & RST)[0])
+        reset = int(_where(facts.flags & RST)[0])
         return [_place(facts, finding("tcp.connection-refused", sentence(
             "{peer} answered SYN with RST: it refuses.", peer=peer)),
                        [int(syns[0]), reset])]
@@ -166,7 +171,7 @@ def _opening(facts: TcpFacts) -> list[Finding]:
 
 def _answered_late(facts: TcpFacts, end: int, syns: Int64s) -> list[Finding]:
     """SYNs that came and had to be sent again before one was answered: a full backlog, or loss."""
-    answers = np.flatnonzero((facts.direction != end) & (facts.flags & (SYN | ACK) == SYN | ACK))
+    answers = _where((facts.direction != end) & (facts.flags & (SYN | ACK) == SYN | ACK))
     if not len(answers):
         return []
     answered = int(facts.time_ns[answers[0]])
@@ -195,11 +200,11 @@ def _unanswered(facts: TcpFacts, syns: Int64s, what: Sentence) -> Finding:
 
 def _kept_open(facts: TcpFacts) -> list[Finding]:
     """One end closed, the other acknowledged that, and neither sent nor closed any more: CLOSE_WAIT."""
-    fins = np.flatnonzero(facts.flags & FIN)
+    fins = _where(facts.flags & FIN)
     if not len(fins) or (facts.flags & RST).any():
         return []
     end = int(facts.direction[fins[0]])
-    theirs = np.flatnonzero(facts.direction != end)
+    theirs = _where(facts.direction != end)
     if (facts.direction[fins] != end).any() or not len(theirs) or _lacks(facts, 1 - end, len(facts.row)):
         return []
     if not ((facts.flags[theirs] & SYN != 0) | (facts.length[theirs] > 0)).any():
@@ -223,7 +228,7 @@ def _kept_open(facts: TcpFacts) -> list[Finding]:
 def _lacks(facts: TcpFacts, end: int, until: int) -> bool:
     """Whether the peer acknowledged, before position `until`, what `end` was not seen to send (its FIN)."""
     flags, mine = facts.flags[:until], facts.direction[:until] == end
-    sent, acks = np.flatnonzero(mine), np.flatnonzero(~mine & (flags & (ACK | RST) == ACK))
+    sent, acks = _where(mine), _where(~mine & (flags & (ACK | RST) == ACK))
     if not len(sent) or not len(acks):
         return False
     start = int(facts.seq[sent[0]])
@@ -251,7 +256,7 @@ def _size(facts: TcpFacts, positions: Int64s) -> int:
 
 def _resets(facts: TcpFacts) -> list[Finding]:
     """The first reset of an open connection: what it threw away, or that one end knew nothing of it."""
-    resets = np.flatnonzero(facts.flags & RST)
+    resets = _where(facts.flags & RST)
     if not len(resets) or facts.refused:
         return []
     at = int(resets[0])
@@ -261,14 +266,14 @@ def _resets(facts: TcpFacts) -> list[Finding]:
     if not finished and _lacks(facts, end, at):
         return []                      # it had closed, or sent what the capture lacks
     if _answers_foreign(facts, at, theirs, finished):
-        cause = int(np.flatnonzero(theirs)[-1])
+        cause = int(_where(theirs)[-1])
         opened = (mine & (facts.flags[:at] & SYN != 0)).any()
         what = sentence(
             "{end} answered with RST: it knows nothing of this connection{value}.", end=facts.names[end],
             value="" if opened else sentence(" (any more: it may have closed before the capture began)"))
         return [_place(facts, finding("tcp.half-open", what), [cause, at])]
-    data = facts.delivered(np.flatnonzero(theirs & (facts.length[:at] > 0)))
-    own = np.flatnonzero(mine & (facts.length[:at] > 0))
+    data = facts.delivered(_where(theirs & (facts.length[:at] > 0)))
+    own = _where(mine & (facts.length[:at] > 0))
     ended = bool((theirs & (facts.flags[:at] & FIN != 0)).any()) or _knows_more(facts, at)
     # What a client got in answer to what it sent it has probably read, and so has who saw the other's end.
     read = len(own) > 0 and (end == facts.client or ended)
@@ -287,7 +292,7 @@ def _resets(facts: TcpFacts) -> list[Finding]:
 
 def _reset_at_once(facts: TcpFacts, at: int) -> list[Finding]:
     """A connection that was opened wholly, and reset before anything was said on it."""
-    opened = [np.flatnonzero((facts.flags[:at] & (SYN | ACK)) == flags) for flags in (SYN, SYN | ACK, ACK)]
+    opened = [_where((facts.flags[:at] & (SYN | ACK)) == flags) for flags in (SYN, SYN | ACK, ACK)]
     if not all(map(len, opened)):          # half of it: a scanner's look, or the beginning is not there
         return []
     what = sentence(
@@ -298,7 +303,7 @@ def _reset_at_once(facts: TcpFacts, at: int) -> list[Finding]:
 
 def _knows_more(facts: TcpFacts, at: int) -> bool:
     """Whether packet `at` acknowledges more than the other end was seen to send before: its FIN, say."""
-    sent = np.flatnonzero((facts.direction[:at] != facts.direction[at]) & (facts.length[:at] > 0))
+    sent = _where((facts.direction[:at] != facts.direction[at]) & (facts.length[:at] > 0))
     base = facts.base[1 - int(facts.direction[at])]
     if not facts.flags[at] & ACK or (base is None and not len(sent)):
         return False
@@ -315,7 +320,7 @@ def _sent_more(facts: TcpFacts, at: int) -> bool:
     opened = (facts.direction[:at] == end) & (facts.flags[:at] & SYN != 0)
     if base is None or not opened.any():
         return True
-    mine = np.flatnonzero((facts.direction[:at] == end) & (facts.length[:at] > 0))
+    mine = _where((facts.direction[:at] == end) & (facts.length[:at] > 0))
     sent = (int(facts.seq[at]) - base - 1) & 0xFFFFFFFF
     return sent < 1 << 31 and sent > (_size(facts, mine) if len(mine) else 0)
 
@@ -325,13 +330,13 @@ def _answers_foreign(facts: TcpFacts, at: int, theirs: Bools, finished: bool) ->
 
     RFC 9293 section 3.10.7.1, and figure 9: a SYN that meets an old connection.
     """
-    before = np.flatnonzero(theirs)
+    before = _where(theirs)
     if finished or facts.flags[at] & ACK or not len(before):
         return False
     cause = int(before[-1])
     if not facts.flags[cause] & ACK or facts.flags[cause] & SYN or facts.ack[cause] != facts.seq[at]:
         return False
-    mine = np.flatnonzero(facts.direction[:at] == facts.direction[at])
+    mine = _where(facts.direction[:at] == facts.direction[at])
     only_syn = len(mine) > 0 and bool((facts.flags[mine] & (SYN | ACK) == SYN).all())
     return only_syn or bool((facts.length[cause] > 0) or facts.bits[cause] & KEEP_ALIVE)
 
@@ -339,7 +344,7 @@ def _answers_foreign(facts: TcpFacts, at: int, theirs: Bools, finished: bool) ->
 def _unread(facts: TcpFacts, at: int, data: Int64s, own: int, finished: bool) -> list[Finding]:
     end = int(facts.direction[at])
     if finished:
-        closed = np.flatnonzero((facts.direction == end) & (facts.flags & FIN != 0))[0]
+        closed = _where((facts.direction == end) & (facts.flags & FIN != 0))[0]
         data = data[data > closed]
         late = _after_news(facts, int(closed), data)
         if late is not None:
@@ -366,7 +371,7 @@ def _reset_behind_fin(facts: TcpFacts, at: int) -> list[Finding]:
     if not facts.flags[at] & ACK:
         return []
     end = int(facts.direction[at])
-    closed = np.flatnonzero((facts.direction == end) & (facts.flags & FIN != 0))[:1]
+    closed = _where((facts.direction == end) & (facts.flags & FIN != 0))[:1]
     what = sentence(
         "{end} sent FIN and then RST, and nothing had come between them.", end=facts.names[end])
     return [_ending(facts, finding("tcp.reset-with-unread-data", what), closed, at)]
@@ -378,7 +383,7 @@ def _reset_for_a_fin(facts: TcpFacts, at: int) -> list[Finding]:
     Many clients end so what their server closed, and have read all.
     """
     end = int(facts.direction[at])
-    fins = np.flatnonzero((facts.direction[:at] != end) & (facts.flags[:at] & FIN != 0))
+    fins = _where((facts.direction[:at] != end) & (facts.flags[:at] & FIN != 0))
     if facts.client is None or end == facts.client or not len(fins) or not facts.flags[at] & ACK:
         return []
     fin = int(fins[0])
@@ -396,7 +401,7 @@ def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
     """
     end = int(facts.direction[closed])
     number = (int(facts.seq[closed]) + int(facts.length[closed]) + 1) & 0xFFFFFFFF
-    acks = np.flatnonzero((facts.direction != end) & (facts.flags & ACK != 0) & (facts.ack == number)
+    acks = _where((facts.direction != end) & (facts.flags & ACK != 0) & (facts.ack == number)
                           & (np.arange(len(facts.row)) > closed))
     if not len(data) or not len(acks) or acks[0] > data[0]:
         return None
@@ -415,7 +420,7 @@ def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
 def _gone(facts: TcpFacts) -> list[Finding]:
     """The end of the capture is one end repeating itself to nobody."""
     last = int(facts.direction[-1])
-    answers = np.flatnonzero(facts.direction != last)
+    answers = _where(facts.direction != last)
     if not len(answers) or facts.flags[-1] & RST:
         return []
     tail = np.arange(int(answers[-1]) + 1, len(facts.row))
@@ -442,7 +447,7 @@ def _small_writes(facts: TcpFacts, end: int) -> list[Finding]:
     least, most = DELAYED_ACK_NS
     least += facts.rtt_ns or 0
     at_once = min(NAGLE_NS, AT_ONCE_NS + (facts.rtt_ns or 0))
-    stalls = np.flatnonzero(
+    stalls = _where(
         (direction[first] == end) & (direction[ack] != end) & (direction[second] == end)
         & (length[first] > 0) & (length[first] < SMALL) & (length[ack] == 0)
         & (length[second] > 0) & (length[second] < SMALL) & plain[first] & plain[ack]
@@ -466,18 +471,18 @@ def _small_writes(facts: TcpFacts, end: int) -> list[Finding]:
 
 def _zero_windows(facts: TcpFacts, end: int) -> list[Finding]:
     """Times in which an end announced no window at all."""
-    mine = np.flatnonzero((facts.direction == end) & (facts.flags & (SYN | RST | FIN) == 0))
+    mine = _where((facts.direction == end) & (facts.flags & (SYN | RST | FIN) == 0))
     closed = facts.window[mine] == 0
     starts, opens = mine[closed & ~np.concatenate(([False], closed[:-1]))], mine[~closed]
     later = np.searchsorted(opens, starts)
     stops = np.concatenate((opens, [len(facts.row) - 1]))[later]
     lasted = facts.time_ns[stops] - facts.time_ns[starts]
     found = []
-    stalls = np.flatnonzero(lasted >= ZERO_WINDOW_NS)
+    stalls = _where(lasted >= ZERO_WINDOW_NS)
     for i in stalls[:MOST_STALLS].tolist():
         start, stop, reopened = int(starts[i]), int(stops[i]), later[i] < len(opens)
         waiting = facts.direction[start:stop] != end
-        probes = np.flatnonzero((facts.bits[start:stop] & (ZERO_WINDOW_PROBE | KEEP_ALIVE) != 0) & waiting)
+        probes = _where((facts.bits[start:stop] & (ZERO_WINDOW_PROBE | KEEP_ALIVE) != 0) & waiting)
         if not reopened and not len(probes):
             continue
         how = sentence("for") if reopened else sentence("to the end of the capture,")

@@ -73,6 +73,11 @@ class Segments:
         self._overlaps: list[Overlap] = []
 
     @property
+    def is_short(self) -> bool:
+        """Whether there are so few segments that columns of them cost more than they save."""
+        return len(self._row) <= FEW
+
+    @property
     def overlaps(self) -> bool:
         """Whether bytes came more than once."""
         return bool(self._overlaps)

@@ -115,8 +115,9 @@ class TcpStates:
         self._moments: tuple[list[int], list[int]] = ([], [])
         self._names: tuple[list[str], list[str]] = ([], [])
         self._frozen = (0, 0)            # log entries of an earlier connection on the same ports
-        self._changed = False
-        self._open = False               # both are ESTABLISHED, as far as the ends that were heard tell
+        self._changed = False            # the log is to be written anew
+        self._open = False               # both are ESTABLISHED, as far as the ends that were heard tell,
+        self._doubted = False            # and that is to be found out
 
     @property
     def current(self) -> tuple[str, str]:
@@ -131,8 +132,16 @@ class TcpStates:
 
         The first packet of an end of which none was seen has to be fed in any case.
         """
-        self._refresh()
-        return self._open and not self._under_way
+        if self._under_way:
+            return False
+        if self._doubted:
+            a, b = self._ends
+            moments = (moment for moment in (self._started, *a.moments(), *b.moments()) if moment != NEVER)
+            last = max(moments, default=NEVER)
+            self._open = last != NEVER and all(
+                end.state(last, self._started < NEVER) == "ESTABLISHED" for end in self._ends)
+            self._doubted = False
+        return self._open
 
     def at(self, row: Row, time_ns: int = 0) -> tuple[str, str]:
         """The states of a and b after packet `row` (any row between two packets seen counts as the first).
@@ -188,11 +197,11 @@ class TcpStates:
             self.decisive.add(row)
         if arrived_ns is not None and arrived_ns > sent_ns:
             insort(self._under_way, _UnderWay(arrived_ns, moment, other, flags, seq, ack))
-            self._changed = True
+            self._changed = self._doubted = True
         elif arrived_ns is not None:
             self._deliver(moment, flags, seq, ack, receiver)
         if before != (self._started, sender.heard, *sender.moments(), *receiver.moments()):
-            self._changed = True
+            self._changed = self._doubted = True
 
     def _arrive(self, time_ns: int) -> None:
         """Deliver what has arrived up to a time."""
@@ -200,7 +209,7 @@ class TcpStates:
         for moment, one in self._arrivals()[:count]:
             self._deliver(moment, one.flags, one.seq, one.ack, self._ends[one.receiver])
             self._came.append((moment, one.arrived_ns))
-            self._changed = True
+            self._changed = self._doubted = True
         del self._under_way[:count]
 
     def _arrivals(self) -> list[tuple[int, _UnderWay]]:
@@ -333,8 +342,6 @@ class TcpStates:
         a, b = self._ends_by_now()
         marks = sorted({moment for moment in (self._started, *a.moments(), *b.moments()) if moment != NEVER})
         alone = min((end.answers for end, other in ((a, b), (b, a)) if not other.heard), default=NEVER)
-        self._open = bool(marks) and all(
-            end.state(marks[-1], self._started < NEVER) == "ESTABLISHED" for end in (a, b))
         for end, moments, names, keep in zip((a, b), self._moments, self._names, self._frozen, strict=True):
             del moments[keep:], names[keep:]
             for moment in marks:

@@ -13,6 +13,7 @@ from copy import copy
 from typing import Any
 from typing import Protocol as Interface
 
+from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import RST
 from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample
@@ -40,6 +41,7 @@ from inspector.trace.index.conversations import PROTOCOLS, RowLists, sorted_rows
 from inspector.trace.index.packets import Packets
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
+from inspector.wire.tcp import findings as tcp_findings
 from inspector.wire.tcp.rules import ENDINGS
 
 _SMALL = 1 << 13          # packets of a conversation that is looked at at once (15 ms), where it is plain
@@ -219,6 +221,11 @@ class Known:
             plain = None
         if plain is not None and not self._trace.decoded(stream) and plain.quiet(stream):
             return []
+        refused = None if plain is None or self._trace.turns is not None else plain.refusal(stream)
+        if refused is not None and not may_hold_copies(self._trace):
+            index, (syn, _) = self._trace.index, refused
+            peer = join_endpoint(index.address(index.dst.item(syn)), index.dport.item(syn))
+            return [tcp_findings.refusal(peer).at(stream, refused)]
         if plain is not None and self.is_strange(stream):
             return [] if plain.tcp_quiet(stream) else sorted(self._flow(stream).findings(), key=by_place)
         alone = None if plain is None else self._all_of_tcp(plain, stream)

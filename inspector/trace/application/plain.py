@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from inspector.model.numbers import TCP
-from inspector.model.packets import Row
+from inspector.model.numbers import RST, TCP
+from inspector.model.packets import Row, rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Loose, Protocol, Turns
 from inspector.trace.application.engine import Layer
@@ -494,6 +494,14 @@ class PlainConversations:
             return bool(self._regular.quiet[place])
         at = self.midway.at(stream)
         return (at >= 0 and bool(self.midway.quiet[at])) or self.strangers.is_alone(stream)
+
+    def refusal(self, stream: int) -> tuple[Row, Row] | None:
+        """The SYN and the RST that answered it, where these two packets are a whole regular conversation."""
+        place, regular, index = int(self._place[stream]), self._regular, self._index
+        if place < 0 or regular.last[place] - regular.first[place] != 2 or len(index.quoted):
+            return None
+        syn, reset = rows_in(regular.rows[regular.first[place] : regular.last[place]])
+        return (syn, reset) if index.tcp_flags.item(reset) & RST else None
 
     def strange(self, stream: int) -> bool:
         """Whether nothing that is known is certainly spoken in a conversation; it may hold no copies."""

@@ -247,6 +247,10 @@ class Calm:
             self._words[row] = "".join(f" {word}" for word in words), ()
             scales.append(-1 if options.scale is None else min(options.scale, _MOST_SCALE))
         self._scale[back, mine] = scales
+        second = np.arange(len(packets.rows)) - packets.head == 1
+        answers = np.flatnonzero((packets.flags & RST != 0) & second)
+        resets = packets.rows[answers]             # in place of a SYN: numbers of its end begin with it
+        self._base[1, streams[packets.owner[answers]]] = (index.seq[resets].astype("i8") - 1) & _MASK
         refused = (self._scale[:, streams] < 0).any(axis=0)
         self._scale[:, streams[refused]] = 0
 
@@ -266,7 +270,7 @@ class Calm:
         odd |= plain & (packets.length > 0) & (other >= 0) & ((seq + packets.length) & _MASK == limit[other])
         odd |= (window == 0) & (flags & RST == 0)
         odd |= (flags & RST != 0) & ~last
-        odd |= (place - packets.head == 1) & (flags & (SYN | ACK) != SYN | ACK)
+        odd |= (place - packets.head == 1) & (flags & (SYN | ACK) != SYN | ACK) & (flags & RST == 0)
         odd |= (index.status[rows] & ~np.uint8(CUT) != 0) | (self._kinds[rows] == NO_KIND)
         return odd
 

@@ -150,9 +150,7 @@ def _opening(facts: TcpFacts) -> list[Finding]:
     peer = facts.names[1 - end]
     if facts.refused:
         reset = int(_where(facts.flags & RST)[0])
-        return [_place(facts, finding("tcp.connection-refused", sentence(
-            "{peer} answered SYN with RST: it refuses.", peer=peer)),
-                       [int(syns[0]), reset])]
+        return [_place(facts, refusal(peer), [int(syns[0]), reset])]
     syns = facts.delivered(syns)
     if not len(syns):
         return []
@@ -167,6 +165,11 @@ def _opening(facts: TcpFacts) -> list[Finding]:
     if facts.errors and silent:
         return [_unanswered(facts, syns, sentence("{peer} did not answer SYN", peer=peer))]
     return _answered_late(facts, end, syns)
+
+
+def refusal(peer: str) -> Finding:
+    """That a SYN was answered by RST."""
+    return finding("tcp.connection-refused", sentence("{peer} answered SYN with RST: it refuses.", peer=peer))
 
 
 def _answered_late(facts: TcpFacts, end: int, syns: Int64s) -> list[Finding]:

@@ -29,7 +29,7 @@ def pump(chance: Random) -> Pump:
 
     found = Pump(streams, acknowledged if chance.random() < 0.7 else None)
     found.position = [stream.start + chance.choice((0, 0, 2)) for stream in streams]
-    found.before = [chance.choice((None, None, chance.randrange(12))) for _ in streams]
+    found.before = [chance.choice((None, None, Row(chance.randrange(12)))) for _ in streams]
     return found
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 import struct
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inspector.model.endpoint import Transport
-from inspector.model.packets import Row
+from inspector.model.packets import Row, first_rows
 from inspector.model.records import KernelSample
+from inspector.trace.application.engine import Layer
 from inspector.trace.filter.filter import Filter
 from inspector.trace.part import written
 from inspector.trace.trace import Trace
@@ -28,8 +27,8 @@ from inspector.wire import pcapng
 from inspector.wire.journal import to_fields
 from tests.support.captures.frames import ETHERNET, FRAMES, pcap_bytes, pcapng_bytes, trace_of
 from tests.support.captures.traces import DATA, SESSIONS, open_trace
+from tests.support.oracles.parts import PARTS, TABLES, answers, part_bytes, sum_of
 
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 CAPTURES = sorted(path for path in (DATA / "captures").rglob("*.pcap*") if not path.name.endswith(".tsv"))
 NAMES, SECRETS, CUSTOM, NOT_TO_COPY = 4, 10, 0x00000BAD, 0x40000BAD
 
@@ -168,16 +167,35 @@ def test_a_file_that_is_cut_gives_what_was_read(tmp_path: Path) -> None:
                 assert packets(part) == packets(trace)
 
 
-@needs_tshark
-def test_tshark_reads_a_part_and_its_comments(tmp_path: Path) -> None:
-    path = tmp_path / "part.pcapng"
-    with open_trace("http-connections") as trace:
-        trace.comments.write(Row(13), "here: it’s 'slow'\\")
-        trace.comments.toggle_mark(Row(13))
-        path.write_bytes(b"".join(conversation_part(trace, Conversation("tcp", 1))))
-        expected = [frame for frame, *_ in packets(trace, trace.rows_of("tcp", 1))]
-    done = subprocess.run(["tshark", "-r", str(path), "-Y", "tcp", "-T", "fields", "-e", "frame.len",
-                           "-e", "frame.comment"], capture_output=True, text=True, check=True)
-    lines = [line.partition("\t") for line in done.stdout.splitlines()]
-    assert [int(length) for length, _, _ in lines] == [len(frame) for frame in expected]
-    assert [text for _, _, text in lines if text] == ["marked,here: it’s 'slow'\\"]
+@pytest.mark.parametrize("name", PARTS)
+def test_tshark_read_these_very_parts(name: str) -> None:
+    """`python -m tests.tools.part_oracle` asks it anew, where what is saved has changed."""
+    data = part_bytes(name)
+    assert {answers(name, kind)[0] for kind in TABLES} == {sum_of(data)}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_says_to_tshark_what_it_says_to_us(name: str, tmp_path: Path) -> None:
+    """Packets and comments, the process of each entry of the journal, HTTP inside of TLS by its secrets."""
+    with saved(tmp_path / "part.pcapng", [part_bytes(name)]) as part:
+        lines = answers(name, "packets")[1]
+        assert [int(line[0]) for line in lines] == part.index.length[: part.index.count].tolist()
+        assert [line[1].replace("\x1f", ",") for line in lines] == [
+            ",".join(part.comments.of(row)) for row in first_rows(part.index.count)]
+        processes: set[tuple[str, int | None]] = {(call.role, call.pid) for call in part.calls}
+        processes |= {(one.process or "inspector", one.pid) for one in (*part.kernel, *part.kernel_udp)}
+        processes |= {(one.role or "inspector", one.pid) for one in part.events}
+        found = {(comm, int(pid) if pid else None) for comm, pid, _ in answers(name, "journal")[1]}
+        assert found == {(comm, pid or None) for comm, pid in processes}
+        requests = [line[0] or line[2] for line in answers(name, "inside")[1] if line[0] or line[2]]
+        assert requests == [target for layer in part.application(0).layers if name != "calls"
+                            for target in targets(layer)]
+
+
+def targets(layer: Layer) -> list[str]:
+    """What was asked for by HTTP/1.1 or HTTP/2."""
+    if layer.protocol.name == "http2":
+        return [path for one in layer.decoder.records if (path := one.header(b":path"))]
+    if layer.protocol.name != "http":
+        return []
+    return [one.target for one in layer.decoder.records if one.is_request]

@@ -1,5 +1,8 @@
 """Write beside each capture what tshark says of its packets: X.frames.tsv, the tests' oracle.
 
+`parts` in place of captures asks it of the parts of traces that we save (support/oracles/parts.py): packets
+and comments, process names in the journal, HTTP inside of TLS by the secrets of the file.
+
 `python -m tests.tools.oracle [CAPTURE ...]` (default: all of captures/ and frames/); needs tshark 4.0.
 Reassembly of IP is off, since `decode` reports each frame as it stands. Repeated fields are joined by commas.
 """
@@ -8,7 +11,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from tests.support.oracles.parts import ANSWERS, PARTS, TABLES, part_bytes, sum_of
 
 DATA = Path(__file__).parents[1] / "data"
 FIELDS = (
@@ -31,6 +37,23 @@ def table(capture: Path) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
 
 
+def ask_of_parts() -> None:
+    """Write what tshark reads in each part, behind the sum of the file that it is asked of."""
+    for name in PARTS:
+        data = part_bytes(name)
+        with tempfile.NamedTemporaryFile(suffix=".pcapng") as file:
+            file.write(data)
+            file.flush()
+            for kind, (what, fields) in TABLES.items():
+                command = ["tshark", "-n", "-r", file.name, "-Y", what, "-T", "fields",
+                           "-E", "aggregator=\x1f"]
+                command += [argument for field in fields for argument in ("-e", field)]
+                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                      check=True)
+                path = ANSWERS / f"{name}.{kind}.tsv"
+                path.write_text(f"{sum_of(data)}\n{done.stdout}", encoding="utf-8")
+
+
 def main(captures: list[Path]) -> None:
     """Write the tables."""
     for capture in captures:
@@ -39,4 +62,7 @@ def main(captures: list[Path]) -> None:
 
 if __name__ == "__main__":
     found = [path for path in sorted(DATA.glob("captures/*/*")) if path.suffix in SUFFIXES]
-    main([Path(name) for name in sys.argv[1:]] or [*found, *sorted(DATA.glob("frames/*.pcapng"))])
+    if sys.argv[1:] == ["parts"]:
+        ask_of_parts()
+    else:
+        main([Path(name) for name in sys.argv[1:]] or [*found, *sorted(DATA.glob("frames/*.pcapng"))])

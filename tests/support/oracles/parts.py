@@ -1,4 +1,4 @@
-"""Parts of traces as files, of which tshark was asked once: tools/part_oracle.py writes what it said."""
+"""Parts of traces as files, of which tshark was asked once: `tools/oracle.py parts` writes its answers."""
 
 from __future__ import annotations
 

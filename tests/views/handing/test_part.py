@@ -169,7 +169,7 @@ def test_a_file_that_is_cut_gives_what_was_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PARTS)
 def test_tshark_read_these_very_parts(name: str) -> None:
-    """`python -m tests.tools.part_oracle` asks it anew, where what is saved has changed."""
+    """`python -m tests.tools.oracle parts` asks it anew, where what is saved has changed."""
     data = part_bytes(name)
     assert {answers(name, kind)[0] for kind in TABLES} == {sum_of(data)}
 

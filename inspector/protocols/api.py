@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, NewType, TypeVar, cast, get_args
 from typing import Protocol as Interface
 
+from inspector.model.language import Sentence, sentence
 from inspector.model.messages import Message
 from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.model.packets import Row
@@ -26,6 +27,7 @@ from inspector.wire.findings import Finding, FirstFindings, Folded, Rulebook
 from inspector.wire.keylog import KeyLog
 from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.tcp.stream import ByteStream
+from inspector.wire.text import worded
 
 MessageIndex = NewType("MessageIndex", int)      # of one decoder's messages, from 0: all code
 MessageNumber = NewType("MessageNumber", int)    # of the messages of a connection, from 1: people, JSON
@@ -71,6 +73,20 @@ CERTAIN, LIKELY, GUESSED, LATE = 90, 60, 30, 10
 """How sure a sniffer is: by a rule nothing else keeps, by a strong sign, by evidence, by searching on."""
 
 
+class Cut(NamedTuple):
+    """What the capture cut off packet `row`: bytes [start, stop) of a stream; `snaplen`: how many it kept."""
+
+    row: Row
+    start: int
+    stop: int
+    snaplen: int
+
+    @property
+    def words(self) -> Sentence:
+        """In words."""
+        return sentence("cut by the capture, snaplen {snaplen}", snaplen=self.snaplen)
+
+
 class Source(Interface):
     """What a decoder may ask of the conversation that it reads."""
 
@@ -91,6 +107,9 @@ class Source(Interface):
 
     def missing_in(self, direction: int, start: int, stop: int) -> int:
         """How many bytes of [start, stop) of a direction the capture lacks."""
+
+    def cut_in(self, direction: int, start: int, stop: int) -> Cut | None:
+        """The first packet that the capture cut short at an offset in [start, stop) of a direction."""
 
     def time_of(self, row: Row) -> int:
         """Time of a packet, nanoseconds since the epoch."""
@@ -307,6 +326,16 @@ class Decoder(ABC, Generic[R]):
     def rows_of(self, record: R) -> tuple[Row, ...]:
         """Rows of the packets that carry a record."""
         return self.source.rows_of(record.direction, record.start, record.stop)
+
+    def cut(self, record: R) -> Cut | None:
+        """What the capture cut off a packet of a record, so that it lacks bytes."""
+        end = record.stop + (not getattr(record, "complete", True))
+        return self.source.cut_in(record.direction, record.start, end)
+
+    def marked_summary(self, record: R) -> str:
+        """Its summary, with a word where the capture cut it."""
+        cut = self.cut(record)
+        return self.summary(record) if cut is None else worded((self.summary(record), cut.words))
 
     def counts_from(self, record: R) -> int:
         """The offset up to which bytes complete a record, and make their packet one of its protocol."""
@@ -539,25 +568,28 @@ class Turns(NamedTuple):
     """What both ends of a conversation said in turn, a first, of which the capture may lack something.
 
     `sent`: of each turn the bytes up to the first that lack; `sizes`: how many it has, of the last one as
-    far as it came. `later(number)`: of a turn the packets behind the first, as far as they are there; None
-    where it ends with a byte that is there. Without it each turn is one packet.
+    far as it came. `kept`: how many bytes the capture has of the packet that lacks the first, 0: none does.
+    `packets(number)`: the packets of a turn, as far as they are there, and whether the last one is whole.
+    Without it each turn is one packet.
     """
 
     sent: Sequence[bytes]
     sizes: Sequence[int]
-    later: Callable[[int], Sequence[bytes] | None] | None
+    kept: Sequence[int]
+    packets: Callable[[int], tuple[Sequence[bytes], bool]] | None
 
 
 class Loose(NamedTuple):
     """What such turns are: a record each, None where too much lacks for one.
 
     `partners`: by turn the turn of the record that answers it or is answered by it, -1: none. `whole`:
-    nothing of the last record is still to come.
+    nothing of the last record is still to come. `early`: turns that count for their first packet.
     """
 
     records: Sequence[Any]
     partners: Sequence[int]
     whole: bool
+    early: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ def _binary(data: bytes, unit: Unit) -> Preface | None:
 class ProxyDecoder(UnitDecoder[Preface]):
     """One preface, then whatever is recognised behind it."""
 
+    takes_cut = False
     head = _LINE + 1
 
     def measure(self, direction: int, head: bytes) -> int:

@@ -105,6 +105,7 @@ class SocksDecoder(UnitDecoder[SocksMessage]):
     """The conversation with the proxy, up to the tunnel."""
 
     cut_short = frozenset({"socks.unanswered"})
+    takes_cut = False
     head = 1100
 
     def measure(self, direction: int, head: bytes) -> int:

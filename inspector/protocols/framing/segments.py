@@ -16,14 +16,14 @@ from inspector.wire.tcp.stream import ByteStream
 Marks = Callable[[bytes], list[int]]
 """Where in some bytes marks begin, in any order."""
 
-_MOST = 256            # segments that are looked at
+MOST = 256            # segments that are looked at
 _SPACE = ord(" ")
 _SAMPLE = 1 << 16      # bytes that are searched in one go: so many are in memory meanwhile (stream.sampled)
 
 
 def starts_between(stream: ByteStream, offset: int, stop: int) -> list[int]:
     """Offsets at which segments begin in [offset, stop), ascending."""
-    return [piece.offset for piece in islice(stream.pieces(offset, stop), _MOST)]
+    return [piece.offset for piece in islice(stream.pieces(offset, stop), MOST)]
 
 
 def ends_before(stream: ByteStream, stop: int) -> list[int]:

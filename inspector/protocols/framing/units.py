@@ -35,26 +35,33 @@ N = TypeVar("N", bound=Numbered)
 
 
 class Unit(NamedTuple):
-    """One unit in the stream of its direction; `whole`: the capture has all of its bytes."""
+    """One unit in the stream of its direction; `whole`: the capture has all of its bytes.
+
+    `cut`: else it cut them off a packet, and has what stands before.
+    """
 
     direction: int
     start: int
     stop: int
     whole: bool = True
+    cut: bool = False
 
 
 class UnitDecoder(Decoder[R]):
     """`head`: bytes that are enough to measure any unit, `most`: of a unit that `make` gets.
 
-    `doubted`: bytes were lost, nobody is accused.
+    `doubted`: bytes were lost, nobody is accused. `takes_cut`: what is there of a unit means something.
     """
 
     head = 64
     most = 1 << 24
+    takes_cut = True
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
         self._records: list[R] = []
+        # Of a direction in which reading stands where a unit is cut: where that ends.
+        self._ahead: list[int | None] = [None, None]
         self._lost = [False, False]              # what a direction says is not understood any more
         self._reread: tuple[int, object] | None = None       # of `reread`: a record's number, and its answer
         self.doubted = not start.from_the_start(source.streams)
@@ -106,7 +113,9 @@ class UnitDecoder(Decoder[R]):
 
     def _next(self, direction: int, stop: int) -> bool:
         """Take the next unit of a direction, as far as bytes came up to `stop`."""
-        position = self.pump.position
+        position, ahead = self.pump.position, self._ahead[direction]
+        if ahead is not None and position[direction] < stop:     # what was cut off came after all
+            position[direction], self._ahead[direction] = min(ahead, stop), None
         start = position[direction]
         if start >= stop:
             return False
@@ -121,11 +130,23 @@ class UnitDecoder(Decoder[R]):
                 self.foreign(direction, start)
             return True
         if size == MORE or start + size > stop:
-            return False
+            return size != MORE and self._take_cut(Unit(direction, start, start + size, False, True), stop)
         end = position[direction] = start + size             # one number, which many records keep
         taken = min(size, self.most)
         data = head[:taken] if taken <= len(head) else self.pump.read(direction, start, start + taken)
         self.make(Unit(direction, start, end), data)
+        return True
+
+    def _take_cut(self, unit: Unit, stop: int) -> bool:
+        """Take what is there of a unit, where the capture cut its packet at `stop`; the hole is met there."""
+        stream = self.source.streams[unit.direction]
+        if not self.takes_cut or stop >= stream.length or stream.contiguous_from(stop) != stop:
+            return False
+        cut = self.source.cut_in(unit.direction, stop, stop + 1)
+        if cut is None or cut.start != stop:
+            return False
+        self.pump.position[unit.direction], self._ahead[unit.direction] = stop, unit.stop
+        self.make(unit, self.pump.read(unit.direction, unit.start, min(stop, unit.start + self.most)))
         return True
 
     def wants(self, direction: int) -> bool:
@@ -136,6 +157,10 @@ class UnitDecoder(Decoder[R]):
         if self._done:
             return False
         self.doubted = True
+        ahead, self._ahead[direction] = self._ahead[direction], None
+        if ahead is not None:
+            position[direction] = ahead if ahead >= hole.stop else self._resume(direction, hole.stop)
+            return True
         start = position[direction]
         data = self.source.streams[direction].read(start, hole.start)
         size = self.measure(direction, data[: self.head]) if data else MORE

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from inspector.model.language import sentence
-from inspector.protocols.api import MessageIndex
+from inspector.protocols.api import Cut, MessageIndex
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage
 from inspector.protocols.http.pairing import ENDLESS, Pairing
@@ -88,7 +88,8 @@ class HttpConnection:
     def asks_nothing(self) -> bool:
         """True when a response would begin now, but no request is outstanding, as far as they came."""
         client, server = self._sides[self.client], self._sides[1 - self.client]
-        return not self.pairing.waiting and server.state == "start" and client.state not in ("wait", "over")
+        return not self.pairing.waiting and server.state in ("start", "passing") \
+            and client.state not in ("wait", "over")
 
     def offset(self, direction: int) -> int:
         """Stream offset up to which the direction's bytes are taken as HTTP; what is held lies behind it."""
@@ -121,6 +122,69 @@ class HttpConnection:
             self._sides[self.client].go_on()           # the answer that it waits for may be among it
             self.pairing.miss_answers(len(self.messages))
         self.restarted = True
+
+    def cut_head(self, direction: int, cut: Cut, asked: int) -> HttpMessage | None:
+        """The capture cut the packet that ends here, in a head: tell what is there.
+
+        `asked`: up to this offset the client had sent bytes that its sender had got. None: nothing is there.
+        """
+        side = self._sides[direction]
+        message = side.cut_head(cut)
+        if message is None:
+            return None
+        self.restarted = True
+        if message.is_request:
+            self._hide_requests(side.least, cut.stop)
+        else:
+            if message.status // 100 == 1 and message.status != 101:
+                asked = ENDLESS                            # the final answer may stand behind it
+            self._hide_answers(asked)
+            if message.framing != "switch":
+                self.settle(side, message)
+        return message
+
+    def in_head(self, direction: int) -> bool:
+        """True where some of a head came, and the rest of it did not."""
+        return self._sides[direction].in_head
+
+    def passing(self, direction: int) -> bool:
+        """True behind a head that is cut: what follows is passed over, up to the next start line."""
+        return self._sides[direction].state == "passing"
+
+    def least(self, direction: int) -> int:
+        """There: the offset before which no other message begins."""
+        return self._sides[direction].least
+
+    def pass_over(self, direction: int, stop: int, *, asked: int | None = None) -> None:
+        """Pass over bytes up to `stop`; `asked`: the capture lacks them (see `cut_head`)."""
+        side = self._sides[direction]
+        start = max(side.offset, side.least)
+        side.reach(stop)
+        if asked is not None and direction == self.client:
+            self._hide_requests(start, stop)
+        elif asked is not None:
+            self._hide_answers(asked)
+
+    def begin_at(self, direction: int, offset: int) -> None:
+        """The next message begins at `offset`, behind what was passed over."""
+        self._sides[direction].reach(offset)
+        self._sides[direction].begin_at(offset)
+
+    def _hide_requests(self, start: int, stop: int) -> None:
+        """Requests may stand among bytes that the capture lacks."""
+        if stop > start:
+            self.pairing.miss_requests(len(self.messages), stop - start, begins=False)
+
+    def _hide_answers(self, asked: int) -> None:
+        """Answers may: to requests that begin before offset `asked`, which the server had got."""
+        waiting = self.pairing.waiting
+        if waiting and self.messages[waiting[0]].start < asked:
+            self._sides[self.client].go_on()
+            self.pairing.miss_answers(len(self.messages))
+
+    def may_answer(self) -> bool:
+        """Whether an answer may begin now: a request waits for it, or one that was not captured may."""
+        return bool(self.pairing.waiting) or self.pairing.doubted
 
     @property
     def unanswered(self) -> list[int]:
@@ -169,7 +233,7 @@ class HttpConnection:
             self.pairing.ask(number)
             self._requests += 1
             self.sure = True
-            self.findings += check_request(message)
+            self.findings += [] if message.cut else check_request(message)
             framing = body_framing(message, None)
             message = message._replace(number=number, framing=framing)
         else:
@@ -184,7 +248,7 @@ class HttpConnection:
         return message
 
     def _pair(self, message: HttpMessage, request: HttpMessage | None, hidden: bool) -> None:
-        self.findings += check_response(message)
+        self.findings += [] if message.cut else check_response(message)
         if message.framing == "switch":
             self.switch = message.number
         if request is not None:

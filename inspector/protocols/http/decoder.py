@@ -88,6 +88,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         self._newest = -1                       # of these the last one that came
         self._answers = 0                       # requests that got an answer, as far as looked at
         self._switched: int | None = None       # the one that was taken
+        self._cut_switch: HttpMessage | None = None     # an answer that ends HTTP, of which the head is cut
         self._http_findings = 0
 
     # --- reading -----------------------------------------------------------------------------------
@@ -115,8 +116,9 @@ class HttpDecoder(Decoder[HttpMessage]):
                         progress = self._feed(later) or progress
             if http.lost(direction):
                 self.pump.position[direction] = stop
-            elif http.wants(direction):
+            elif http.wants(direction) and self._cut_switch is None:
                 progress = self._feed(run) or progress
+                progress = self._take_cut_head(direction) or progress
             if http.switched is not None:
                 self._switch(http.switched)
                 return True
@@ -132,6 +134,8 @@ class HttpDecoder(Decoder[HttpMessage]):
     def _feed(self, run: Run) -> bool:
         position, direction = self.pump.position, run[0]
         before = position[direction]
+        if self._http.passing(direction):
+            self._pass(run)
         self._skip(run)
         for _, data in self.pump.windows(run):
             self._http.feed(direction, data)
@@ -139,6 +143,33 @@ class HttpDecoder(Decoder[HttpMessage]):
                 break
             self._skip(run)
         return position[direction] > before
+
+    def _take_cut_head(self, direction: int) -> bool:
+        """Tell what is there of a head, where the capture cut the packet in which reading stands."""
+        stream, position = self.source.streams[direction], self.pump.position[direction]
+        if not self._http.in_head(direction) or position >= stream.length:
+            return False
+        cut = self.source.cut_in(direction, position, position + 1)
+        if cut is None or cut.start != position:
+            return False
+        message = self._http.cut_head(direction, cut, self.source.acknowledged_by(cut.row))
+        if message is not None and message.framing == "switch":
+            self._cut_switch = message
+        return message is not None
+
+    def _pass(self, run: Run) -> None:
+        """Go on behind a head that is cut: to the segment that begins with a start line, if there is one."""
+        direction, _, stop = run
+        http, position, stream = self._http, self.pump.position, self.source.streams[direction]
+        asks = direction == http.client
+        start = min(max(position[direction], http.least(direction)), stop)
+        place = next_message(stream, start, "request" if asks else "response", stop) \
+            if asks or http.may_answer() else stop
+        if place < stop:
+            http.begin_at(direction, place)
+        else:
+            http.pass_over(direction, stop)
+        position[direction] = place
 
     def _skip(self, run: Run) -> None:
         direction, _, stop = run
@@ -154,7 +185,10 @@ class HttpDecoder(Decoder[HttpMessage]):
         direction, http, position = hole.direction, self._http, self.pump.position
         if self.over or not http.wants(direction):
             return False
-        if direction != self.client and self._upgrade_pending():
+        if self._cut_switch is not None:
+            if direction == self.client or not self._switch_behind(self._cut_switch, hole):
+                return False
+        elif direction != self.client and self._upgrade_pending():
             # The answer is lost; if it was a 101, frames follow.
             stream = self.source.streams[direction]
             place = next_frame(stream, hole.stop, direction == self.client)
@@ -162,6 +196,11 @@ class HttpDecoder(Decoder[HttpMessage]):
                 return False
             position[direction], position[1 - direction] = place, http.offset(1 - direction)
             self._open(None)
+        elif http.passing(direction):
+            cut = self.source.cut_in(direction, hole.start, hole.start + 1)
+            asked = self.source.acknowledged_by(cut.row) if cut and cut.stop >= hole.stop else 1 << 60
+            http.pass_over(direction, hole.stop, asked=asked)
+            position[direction] = hole.stop
         elif http.lose(direction, hole.stop - hole.start):
             position[direction] = hole.stop
         else:
@@ -218,10 +257,10 @@ class HttpDecoder(Decoder[HttpMessage]):
         self.pump.position = list(offsets)
         if request is None and response is not None:       # the request was not captured
             self.pump.position[http.client] = self._sent_after(response)       # not what is left of a request
-            if is_switch(response):
-                self._open(None)
-            else:
-                self._follow(response, whole=False)
+            self._go_on_behind(None, response)
+            return
+        if request is not None and response is not None and request.cut:
+            self._go_on_behind(request, response)
             return
         if request is None or response is None or not is_upgrade_request(request):
             self._follow(response)
@@ -232,6 +271,27 @@ class HttpDecoder(Decoder[HttpMessage]):
         self.findings += self.upgrade.findings
         self._look_for_early_data(request.direction, offsets[request.direction], response)
         self._open(self.upgrade)
+
+    def _go_on_behind(self, request: HttpMessage | None, response: HttpMessage) -> None:
+        """The same where not all of both heads is there, so that nothing can be judged."""
+        if is_switch(response) or (request is not None and is_upgrade_request(request)):
+            self._open(None)
+        else:
+            self._follow(response, whole=False)
+
+    def _switch_behind(self, response: HttpMessage, hole: Hole) -> bool:
+        """Go on behind an answer that ends HTTP, of which the head is cut: where a frame may begin."""
+        direction, position = hole.direction, self.pump.position
+        request = None if response.partner is None else self._http.messages[response.partner]
+        place = hole.stop
+        if is_switch(response) or (request is not None and is_upgrade_request(request)):
+            stream = self.source.streams[direction]
+            place = next_frame(stream, hole.stop, direction == self.client)
+            if place >= stream.contiguous_from(hole.stop):
+                return False
+        position[direction], position[1 - direction] = place, self._http.offset(1 - direction)
+        self._go_on_behind(request, response)
+        return True
 
     def _sent_after(self, response: HttpMessage) -> int:
         """Where begins what the other end sent when it had got a response.
@@ -283,6 +343,8 @@ class HttpDecoder(Decoder[HttpMessage]):
         for number in numbers:
             message = messages[number]
             answer = messages[message.partner] if message.partner is not None else None
+            if message.cut or (answer is not None and answer.cut):
+                continue
             upgrade = examine(message, answer)
             if answer is not None:
                 self.findings += upgrade.findings
@@ -293,9 +355,12 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     def _check_bodies(self) -> None:
         messages = self._http.messages
-        while self._checked < len(messages) and messages[self._checked].complete:
+        while self._checked < len(messages) and (
+                messages[self._checked].complete or messages[self._checked].cut):
             message = messages[self._checked]
-            if message.first("content-encoding") is not None and message.body_length <= BODY_LIMIT:
+            if message.cut:
+                pass
+            elif message.first("content-encoding") is not None and message.body_length <= BODY_LIMIT:
                 self.findings += check_body(message, self.body(message, BODY_LIMIT), self.source.limit)
             elif message.status == 400:
                 self.findings += check_scheme(message)
@@ -304,6 +369,8 @@ class HttpDecoder(Decoder[HttpMessage]):
     def body(self, message: HttpMessage, limit: int = SHOWN_LIMIT) -> bytes:
         """The body of a message without chunked coding, at most `limit` bytes, read again."""
         stream = self.source.streams[message.direction]
+        if message.cut:
+            return b""
         if message.framing != "chunked":
             return stream.read(message.body_start, min(message.stop, message.body_start + limit))
         client = message.direction if message.is_request else 1 - message.direction
@@ -436,6 +503,8 @@ class HttpDecoder(Decoder[HttpMessage]):
     def handshake(self, message: HttpMessage) -> Upgrade | None:
         """The WebSocket handshake that a message belongs to, as request or as its final response."""
         partner = self._http.messages[message.partner] if message.partner is not None else None
+        if message.cut or (partner is not None and partner.cut):
+            return None                        # nobody is judged by what the capture lacks
         if message.is_request:
             return examine(message, partner) if is_upgrade_request(message) else None
         if partner is None or not is_upgrade_request(partner):
@@ -479,7 +548,7 @@ class HttpDecoder(Decoder[HttpMessage]):
             key = f"http.{escaped(header.name.lower().replace('-', '_'), 60)}"
             label, value = verbatim(escaped(header.name, 60)), escaped(header.value, 400)
             found.append(Part(key, label, value, header.start, header.stop))
-        if record.stop > record.body_start:
+        if record.stop > record.body_start and not record.cut:
             text = self._body_text(record)
             found.append(Part("http.file_data", "Body", text, record.body_start, record.stop))
         return tuple(found)
@@ -494,7 +563,8 @@ class HttpDecoder(Decoder[HttpMessage]):
     # --- messages ------------------------------------------------------------------------------------
 
     def complete(self, index: MessageIndex) -> bool:
-        return self._http.messages[index].complete or index in self._first_event
+        message = self._http.messages[index]
+        return message.complete or message.cut > 0 or index in self._first_event
 
     def under_way(self, direction: int) -> MessageIndex | None:
         number = self._http.under_way(direction)
@@ -513,6 +583,8 @@ class HttpDecoder(Decoder[HttpMessage]):
             return Rest("no HTTP", True)
         if self._http.under_way(direction) in self._first_event and self._events is not None:
             return self._events.rest(direction)
+        if self._http.passing(direction):
+            return Rest("what follows a head that the capture cut", True)
         if self._http.waits(direction):
             return Rest("sent before the answer to the upgrade")
         if self.over or self.successor is not None:
@@ -523,7 +595,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         message = self._http.messages[index]
         kind = escaped(message.method, 12) if message.is_request else str(message.status)
         text = worded((_line(message).partition(" ")[2], *self._about(message)))
-        marks: tuple[str, ...] = () if message.complete else ("unfinished",)
+        marks: tuple[str, ...] = () if message.complete or message.cut else ("unfinished",)
         rows = self.source.rows_of(*self.span(index))
         if index in self._first_event and self._events is not None:
             marks = (amount(self._events.count_of(index), "event"),)
@@ -543,6 +615,8 @@ class HttpDecoder(Decoder[HttpMessage]):
         message = self._http.messages[index]
         head = [escaped(message.start_line)]
         head += [escaped(f"{header.name}: {header.value}") for header in message.headers]
+        if message.cut:
+            return Shown(tuple(head), note=sentence("the capture cut this head, and what follows it"))
         if not message.body_length or index in self._first_event:
             return Shown(tuple(head))
         codings = tokens(message, "content-encoding")

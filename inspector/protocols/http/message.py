@@ -28,6 +28,11 @@ _MOST_KNOWN, _LONGEST_KNOWN = 512, 2048      # heads that are known again, and b
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") +(\S(?:.*\S)?) +(HTTP/1\.\d)[ \t]*\Z", re.DOTALL)
 STATUS_LINE = re.compile(rb"(HTTP/1\.\d) +(\S+)(?: (.*))?\Z", re.DOTALL)
+# The first bytes of them: a method that is known, as anything may begin as a token does.
+_CUT_REQUEST = re.compile(
+    rb"(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) ([!-~\x80-\xff]+)(?: (?:H|HT|HTT|HTTP|HTTP/|"
+    rb"HTTP/1|HTTP/1\.|(HTTP/1\.\d)\r?)?)?\Z")
+_CUT_STATUS = re.compile(rb"(HTTP/1\.\d) ([1-5]\d\d)(?: ([^\r\n]*))?\r?\Z")
 _NAME = re.compile(_TOKEN + rb"\Z")
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -102,7 +107,9 @@ class HttpMessage(NamedTuple):
     [start, line_stop) is the start line, [start, body_start) the head, [start, stop) the message as far as it
     has come. `body_length` counts bytes after chunked coding is undone and before Content-Encoding is;
     `body` holds the first of them, up to the connection's bound. `partner` is the number of the request that
-    a response answers, and of the final response to a request.
+    a response answers, and of the final response to a request. `cut`: the capture cut the head after so
+    many bytes of a packet; there is what stands before `body_start`, and what of the bytes up to `stop` is
+    its body is not known.
     """
 
     direction: int
@@ -124,6 +131,7 @@ class HttpMessage(NamedTuple):
     complete: bool = False
     number: int = 0
     partner: int | None = None
+    cut: int = 0
 
     def first(self, name: str) -> Header | None:
         """The first header of that (lower-case) name."""
@@ -241,6 +249,30 @@ def _read_head(
         message = HttpMessage(direction, False, start, start + line_stop, stop, stop, first, status=status,
                               reason=third, headers=headers)
     return message, findings
+
+
+def parse_cut_head(
+    data: bytes, start: int, direction: int, is_request: bool, findings: FirstFindings, cut: int
+) -> HttpMessage | None:
+    """What the first bytes of a head announce, of which the rest is not there (`cut`): its whole lines.
+
+    Of the start line so much is enough that a status, or a method and the beginning of its target, stands
+    there for certain. Only what is wrong in these bytes goes to `findings`.
+    """
+    stop = data.rfind(b"\n") + 1
+    if stop:
+        message, _ = parse_head(data[:stop], start, direction, is_request, findings)
+        return None if message is None else message._replace(
+            body_start=start + len(data), stop=start + len(data), cut=cut)
+    match = (_CUT_REQUEST if is_request else _CUT_STATUS).match(data)
+    if match is None:
+        return None
+    end = start + len(data)
+    first, second, third = (as_text(part) if part is not None else "" for part in match.groups())
+    if is_request:
+        return HttpMessage(direction, True, start, end, end, end, third, method=first, target=second, cut=cut)
+    return HttpMessage(direction, False, start, end, end, end, first, status=int(second), reason=third,
+                       cut=cut)
 
 
 def parse_fields(data: bytes, start: int, direction: int, findings: FirstFindings) -> tuple[Header, ...]:

@@ -10,14 +10,14 @@ import re
 from abc import abstractmethod
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, overload
 
 from inspector.model.packets import Row
 from inspector.protocols.api import Source, Start
 from inspector.protocols.http.decoder import HttpDecoder
-from inspector.protocols.http.message import Framing, HttpMessage, Moved, parse_head
+from inspector.protocols.http.message import Framing, HttpMessage, Moved, parse_cut_head, parse_head
 from inspector.protocols.http.rules import (
     body_framing,
     check_request,
@@ -25,6 +25,7 @@ from inspector.protocols.http.rules import (
     content_length,
     is_event_stream,
 )
+from inspector.wire.findings import FirstFindings
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
 
@@ -32,7 +33,8 @@ _METHOD = rb"(?!PROXY |CONNECT )[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}"
 _REQUEST = re.compile(_METHOD + rb" [^ \r\n]{1,1900} HTTP/1\.\d\r\n")
 LONGEST, _MOST_HEADERS, _HEADS = 2048, 64, 512      # bytes and headers of a head; heads that are kept
 _PLACE = 32              # bytes that a message takes here
-_SPECIAL = {"upgrade", "sec-websocket-key", "content-encoding"}     # what says more than a message
+_SWITCHES = {"upgrade", "sec-websocket-key"}
+_SPECIAL = _SWITCHES | {"content-encoding"}         # what says more than a message
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +139,35 @@ def answer_of(head: bytes, bodiless: bool) -> Head | None:
     if is_event_stream(message):
         return None
     return None if message.status < 200 else _framed(message, "none" if bodiless else None)
+
+
+@lru_cache(_HEADS)
+def cut_request_of(data: bytes, kept: int) -> Head | None:
+    """What is there of a request's head, of which the capture cut the rest."""
+    if b"%0" in data or data.startswith((b"PROXY ", b"CONNECT ")):
+        return None
+    return _cut(data, kept, is_request=True)
+
+
+@lru_cache(_HEADS)
+def cut_answer_of(data: bytes, kept: int, bodiless: bool) -> Head | None:
+    """The same of an answer's."""
+    found = _cut(data, kept, is_request=False) if data.startswith(b"HTTP/1.") else None
+    if found is None or found.record.status < 200:
+        return None
+    return replace(found, record=found.record._replace(framing="none"), body=0) if bodiless else found
+
+
+def _cut(data: bytes, kept: int, *, is_request: bool) -> Head | None:
+    """`body`: how many bytes follow what is there, at least."""
+    findings = FirstFindings()
+    message = parse_cut_head(data, 0, int(not is_request), is_request, findings, kept)
+    if message is None or findings or len(message.headers) > _MOST_HEADERS or any(
+            header.key in _SWITCHES for header in message.headers):
+        return None
+    framing = body_framing(message, None)
+    size = content_length(message) or 0 if framing == "length" else 0
+    return Head(message._replace(framing=framing), size, message.method == "HEAD")
 
 
 def _framed(message: HttpMessage, framing: Framing | None) -> Head | None:

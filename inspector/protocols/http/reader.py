@@ -12,13 +12,14 @@ from typing import Literal, Protocol
 
 from inspector.model.language import sentence
 from inspector.model.units import amount
-from inspector.protocols.api import MessageIndex, message_at
+from inspector.protocols.api import Cut, MessageIndex, message_at
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import (
     HEAD_LIMIT,
     HttpMessage,
     head_end,
     looks_like_http,
+    parse_cut_head,
     parse_fields,
     parse_head,
 )
@@ -27,7 +28,7 @@ from inspector.wire.findings import Finding, FirstFindings
 from inspector.wire.text import escaped
 
 State = Literal[
-    "start", "length", "chunk-size", "chunk-data", "chunk-end", "trailers", "close", "wait", "over"
+    "start", "length", "chunk-size", "chunk-data", "chunk-end", "trailers", "close", "wait", "over", "passing"
 ]
 _CHUNK_LINE_LIMIT = 4096
 _LINE = 80               # bytes after which a start line can be told from other things
@@ -103,6 +104,8 @@ class HttpReader:
         self._bare_reported = False            # that a chunk of the body under way ends with LF alone
         self._holes = False                # of the body under way some bytes are missing
         self._ended = False
+        self._passed: HttpMessage | None = None     # of which the head is cut, and what follows passed over;
+        self.least = 0                     # the next one does not begin before this offset
         self._body_reader: BodyReader | None = None     # who reads the body under way
         self.lost = False                  # bytes came that are no HTTP; what follows is not understood
 
@@ -118,7 +121,7 @@ class HttpReader:
             self._run()
 
     def resume(self) -> None:
-        self.state = "start"
+        self.state = "start" if self._passed is None else "passing"
         self._run()
         if self._ended:
             self.end()
@@ -133,6 +136,11 @@ class HttpReader:
     def at_a_message(self) -> bool:
         """Whether a message certainly begins at `offset`."""
         return self.state == "start" and self._certain
+
+    @property
+    def in_head(self) -> bool:
+        """Whether some of a head came, and the rest of it did not."""
+        return self.state == "start" and bool(self._buffer)
 
     @property
     def under_way(self) -> MessageIndex | None:
@@ -176,8 +184,43 @@ class HttpReader:
             self._store(complete=False)
             self._close(cut=True)
         self._message, self.state, self.offset, self._scanned = None, "start", offset, 0
+        self._passed = None
         self._certain = self._doubted = False
         self._buffer.clear()
+
+    def cut_head(self, cut: Cut) -> HttpMessage | None:
+        """What came of a head is all that there is, as its packet was cut.
+
+        None: no message can be told from it. Behind it reading passes over all but the next start line.
+        """
+        if self.state != "start" or not self._buffer or not self._plausible():
+            return None
+        found = FirstFindings()
+        message = parse_cut_head(
+            bytes(self._buffer), self.offset, self.direction, self.is_request, found, cut.snaplen)
+        if message is None:
+            return None
+        self.connection.findings += found
+        self._buffer.clear()
+        self.state, self._scanned, self._certain = "passing", 0, False
+        message = self._passed = self.connection.start_message(message._replace(stop=cut.stop))
+        self.offset, self.least = cut.stop, message.body_start
+        if message.is_request and asks_to_switch(message):
+            self.state = "wait"
+        if message.framing == "length" and (message.is_request or message.partner is not None):
+            self.least += content_length(message) or 0
+        return message
+
+    def reach(self, offset: int) -> None:
+        """Pass over bytes up to `offset`: they belong to the message whose head is cut."""
+        self.offset = max(self.offset, offset)
+        if self._passed is not None:
+            number = self._passed.number
+            self.connection.messages[number] = self.connection.messages[number]._replace(stop=self.offset)
+
+    def begin_at(self, offset: int) -> None:
+        """The next message begins at `offset`, behind what was passed over."""
+        self.state, self.offset, self._passed = "start", offset, None
 
     def _run(self) -> None:
         steps = {

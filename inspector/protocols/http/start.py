@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from inspector.protocols.api import CERTAIN, LATE, Opening, Start
-from inspector.protocols.framing.segments import ends_before, marks_of, starts_between, with_mark
+from inspector.protocols.framing.segments import MOST, ends_before, marks_of, starts_between, with_mark
 from inspector.protocols.http.message import (
     HEAD_LIMIT,
     LONG_LINE,
@@ -109,13 +109,20 @@ def _late(streams: tuple[ByteStream, ByteStream]) -> Start | None:
     return None
 
 
-def next_message(stream: ByteStream, offset: int, kind: str) -> int:
-    """Where after lost bytes a message begins: the start of a segment; else the end of what there is."""
-    stop = stream.contiguous_from(offset)
-    for start in starts_between(stream, offset, stop):
-        if _begins(stream, start, kind):
-            return _behind_body(stream, start) if kind == "request" else start
-    return stop
+def next_message(stream: ByteStream, offset: int, kind: str, stop: int | None = None) -> int:
+    """Where after lost bytes a message begins: the start of a segment; else the end of what there is.
+
+    That is `stop`, where all up to there is to be looked at; a first line may be cut then.
+    """
+    end = stream.contiguous_from(offset) if stop is None else stop
+    starts = starts_between(stream, offset, end)
+    while True:
+        for start in starts:
+            if _look(stream, start, cut=stop is not None) == kind:
+                return _behind_body(stream, start) if kind == "request" else start
+        if stop is None or len(starts) < MOST:
+            return end
+        starts = starts_between(stream, starts[-1] + 1, end)[1:]      # the first is the rest of one
 
 
 def _behind_body(stream: ByteStream, start: int) -> int:
@@ -132,13 +139,18 @@ def _begins(stream: ByteStream, start: int, kind: str) -> bool:
     return _look(stream, start) == kind
 
 
-def _look(stream: ByteStream, start: int) -> str:
-    """What begins at `start`; most places are ruled out by their first few bytes."""
+def _look(stream: ByteStream, start: int, *, cut: bool = False) -> str:
+    """What begins at `start`; most places are ruled out by their first few bytes.
+
+    `cut`: of a first line the beginning is enough, where the capture lacks what follows it.
+    """
     head = stream.read(start, start + _METHOD)
     look = looks_like_http(head)
     if look != "perhaps" or (len(head) == _METHOD and b" " not in head):
         return look
-    return looks_like_http(stream.read(start, start + _LINE))
+    data = stream.read(start, start + _LINE)
+    whole = cut and len(data) < _LINE and start + len(data) < stream.length
+    return looks_like_http(data, whole=whole)
 
 
 def _first_starts(stream: ByteStream) -> dict[str, int | None]:

@@ -16,6 +16,7 @@ from inspector.wire.text import escaped
 if TYPE_CHECKING:
     from inspector.protocols.http2.decoder import Frame, Http2Decoder
 
+_LINE = len(b"PRI * HTTP/2.0")
 _Get = Callable[["Http2Decoder", "Frame"], Sequence[Any]]
 _NAMED = ("accept", "accept-encoding", "authorization", "cache-control", "content-encoding",
           "content-length", "content-type", "cookie", "date", "etag", "location", "referer",
@@ -24,9 +25,11 @@ _NAMED = ("accept", "accept-encoding", "authorization", "cache-control", "conten
 
 
 def sniff(opening: Opening) -> Start | None:
-    """By the client's preface."""
+    """By the client's preface, or so much of it as the capture has."""
     for client, stream in enumerate(opening.streams):
-        if stream.read(stream.start, stream.start + len(PREFACE)) == PREFACE:
+        data = stream.read(stream.start, stream.start + len(PREFACE))
+        cut = len(data) >= _LINE and PREFACE.startswith(data) and stream.start + len(data) < stream.length
+        if data == PREFACE or cut:
             return Start(client, (opening.streams[0].start, opening.streams[1].start), CERTAIN)
     return None
 

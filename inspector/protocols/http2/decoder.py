@@ -180,7 +180,7 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         frame = Frame(*where, data[3], data[4], int.from_bytes(data[5:9], "big") & 0x7FFFFFFF, unit.whole)
         payload = data[HEADER:]
         if frame.type in (HEADERS, PUSH_PROMISE, CONTINUATION):
-            self._take_headers(frame, payload)
+            self._take_headers(frame, payload, unit)
         elif frame.type == DATA:
             self._take_data(frame, payload)
         else:
@@ -229,7 +229,7 @@ class Http2Decoder(ExchangeDecoder[Frame]):
 
     # --- headers -----------------------------------------------------------------------------------
 
-    def _take_headers(self, frame: Frame, payload: bytes) -> None:
+    def _take_headers(self, frame: Frame, payload: bytes, unit: Unit) -> None:
         direction = frame.direction
         place, piece = content(frame.type, frame.flags, payload)
         if frame.type == PUSH_PROMISE:
@@ -246,6 +246,9 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         whole = bool(frame.flags & END_HEADERS)
         if not frame.complete or block is None or len(block.bytes) > _BLOCK:
             frame.note = "not unpacked: bytes of the block of headers are missing"
+            if unit.cut and block is not None and len(block.bytes) <= _BLOCK:
+                frame.headers = self._tables[direction].read_cut(bytes(block.bytes))
+                frame.note = sentence("the capture cut the rest of the block of headers")
             self._lose_tables(direction)
         elif whole:
             self._blocks[direction] = None

@@ -128,8 +128,17 @@ class Table:
         self._entries.clear()
         self._size, self._known = 0, False
 
+    def read_cut(self, block: bytes) -> tuple[Header, ...]:
+        """The headers of a block of which only the beginning is there; what comes then is lost."""
+        found, _ = self._read(block, cut=True)
+        self.lose()
+        return found
+
     def read(self, block: bytes) -> tuple[tuple[Header, ...], int]:
         """The headers of a block, and how many were left out for being too many. HpackError."""
+        return self._read(block)
+
+    def _read(self, block: bytes, *, cut: bool = False) -> tuple[tuple[Header, ...], int]:
         found: list[Header] = []
         place, kept, left = 0, 0, 0
         while place < len(block):
@@ -139,7 +148,12 @@ class Table:
                 size, place = _integer(block, place, 5)
                 self._resize(size)
                 continue
-            name, value, place, known = self._field(block, place, first)
+            try:
+                name, value, place, known = self._field(block, place, first)
+            except HpackError:
+                if cut:
+                    break
+                raise
             kept += len(name) + len(value)
             if len(found) < _MOST_HEADERS and kept <= _MOST_BYTES:
                 found.append(Header(name, value, start, place, known))

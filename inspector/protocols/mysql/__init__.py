@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.protocols.api import CERTAIN, LIKELY, Field, Opening, Protocol, Source, Start
 from inspector.protocols.framing.segments import starts_between
-from inspector.protocols.mysql.packets import BOOK, COMMANDS, EOF, ERR, OK, is_greeting, is_login, number
+from inspector.protocols.mysql.packets import (
+    BOOK,
+    COMMANDS,
+    EOF,
+    ERR,
+    OK,
+    begins_greeting,
+    is_greeting,
+    is_login,
+    number,
+)
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
 
@@ -26,8 +36,11 @@ def sniff(opening: Opening) -> Start | None:
     """By the server's greeting, or a login behind TLS; on its port by a command that fills a segment."""
     first, second = opening.streams
     for server, stream in enumerate(opening.streams):
-        if is_greeting(stream.read(stream.start, stream.start + 128)):
+        greeting = stream.read(stream.start, stream.start + 128)
+        if is_greeting(greeting):
             return Start(1 - server, (first.start, second.start), CERTAIN)
+        if begins_greeting(greeting) and stream.start_known and len(greeting) < stream.length:
+            return Start(1 - server, (first.start, second.start), LIKELY)
         if stream.start_known and is_login(stream.read(stream.start, stream.start + 36)):
             return Start(server, (first.start, second.start), CERTAIN)
     if PORT not in opening.ports or all(stream.start_known for stream in opening.streams):

@@ -155,6 +155,12 @@ def is_greeting(head: bytes) -> bool:
             and head[5:end].isascii() and head[5:6].isdigit() and head[5:end].decode().isprintable())
 
 
+def begins_greeting(head: bytes) -> bool:
+    """Whether these are the first bytes of a greeting, which ends further on: its version is under way."""
+    return (len(head) > 8 and 30 < number(head, 0, 3) < 400 and head[3] == 0 and head[4] == 10
+            and head[5:].isascii() and head[5:6].isdigit() and head[5:].decode().isprintable())
+
+
 def is_login(head: bytes) -> bool:
     """Whether a client's login (or its wish for TLS) begins so; `head`: its first 36 bytes."""
     size, flags = number(head, 0, 3), number(head, 4, 4)

@@ -292,6 +292,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         if record.type != "E":
             return
         message.troubled = True
+        if not record.complete:
+            data = data[: data.rfind(b"\0") + 1]          # what is cut is no value
         body = read(False, "E", data[5:])
         severity = body.of_error("level") or body.of_error("severity") or "ERROR"
         self._fatal = severity in _FATAL

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from inspector.model.packets import BEFORE, Row
-from inspector.protocols.api import Source
+from inspector.protocols.api import Cut, Source
 from inspector.protocols.tls.keys import Keys
 from inspector.wire.arrays import Int64s
 from inspector.wire.keylog import KeyLog
@@ -137,6 +137,9 @@ class PlainSource:
 
     def missing_in(self, direction: int, start: int, stop: int) -> int:
         return int(self.streams[direction].missing_in(start, stop))
+
+    def cut_in(self, direction: int, start: int, stop: int) -> Cut | None:
+        return None                     # of a record that is cut nothing is opened
 
     def time_of(self, row: Row) -> int:
         return self._outer.time_of(row)

@@ -61,6 +61,8 @@ class Session:
         if kind == _CLIENT_HELLO:
             self._random = body[2:34]
         elif kind == _SERVER_HELLO and body[2:34] != _RETRY and self._secrets.knows(self._random):
+            if len(body) < 37 + body[34]:
+                return                         # the capture cut it before its cipher suite
             self._server_random = body[2:34]
             number = int.from_bytes(body[35 + body[34] : 37 + body[34]], "big")
             self._suite = SUITES.get(number)

@@ -19,12 +19,12 @@ from inspector.model.numbers import ACK, FIN, RST, TCP, URG
 from inspector.model.packets import BEFORE, Row, packet_number, row_at, rows_in
 from inspector.model.units import times
 from inspector.protocols import REGISTRY
-from inspector.protocols.api import Decoder, MessageIndex, Protocol, Rest
+from inspector.protocols.api import Cut, Decoder, MessageIndex, Protocol, Rest
 from inspector.trace.application import decode_as
 from inspector.trace.application.answers import Answers
 from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.application.kept_open import kept_open, sent_late
-from inspector.trace.flows.missing import acknowledged, sent
+from inspector.trace.flows.missing import acknowledged, cut_of, sent
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.index.packets import Packets
 from inspector.trace.limits import chosen
@@ -359,6 +359,11 @@ class ApplicationLayers:
         """How many bytes of [start, stop) of a direction the capture lacks."""
         return self._flow.streams[direction].missing_in(start, stop)
 
+    def cut_in(self, direction: int, start: int, stop: int) -> Cut | None:
+        """See `Source`."""
+        found = self._flow.streams[direction].cut_in(start, stop)
+        return None if found is None else cut_of(self._trace.index, found[1], found[0])
+
     def time_of(self, row: Row) -> int:
         """Time of a packet, nanoseconds since the epoch."""
         return int(self._trace.index.time_ns[row])
@@ -427,7 +432,7 @@ class ApplicationLayers:
         for layer, position in places[:_PARTS]:
             record = layer.decoder.records[position]
             begins = self._starts(layer, position, row)
-            texts.append(layer.decoder.summary(record) if begins
+            texts.append(layer.decoder.marked_summary(record) if begins
                          else self._goes_on(layer, position, partial(layer.decoder.short, record)))
         return _joined(texts, len(places))
 

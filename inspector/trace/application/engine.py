@@ -228,10 +228,15 @@ class Engine:
                 continue
             piece = next(stream.pieces(start, stream.length), None)
             stop = stream.length if piece is None else piece.offset
-            if acknowledged(direction) >= stop:
+            if acknowledged(direction) >= stop or self._is_cut(direction, start, stop):
                 holes.append(Hole(AFTER_ALL if piece is None else piece.row, direction, start, stop))
                 self._pump.before[1 - direction] = None if piece is None else piece.row
         return sorted(holes)
+
+    def _is_cut(self, direction: int, start: int, stop: int) -> bool:
+        """Whether the capture cut these bytes off one packet: they were sent, and will never be seen."""
+        cut = self._source.cut_in(direction, start, start + 1)
+        return cut is not None and cut.stop >= stop
 
     def _cross(self, hole: Hole) -> bool:
         decoder = self.current

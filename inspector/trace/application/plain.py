@@ -19,10 +19,11 @@ import numpy as np
 from inspector.model.numbers import RST, TCP
 from inspector.model.packets import Row, rows_in
 from inspector.protocols import REGISTRY
-from inspector.protocols.api import Loose, Protocol, Turns
+from inspector.protocols.api import Cut, Loose, Protocol, Turns
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.strangers import Strangers
 from inspector.trace.flows.delivered import delivered
+from inspector.trace.flows.missing import cut_of
 from inspector.trace.flows.together.columns import followed, tcp_columns
 from inspector.trace.flows.together.midway import midway_ones
 from inspector.trace.flows.together.partly import Packets, Partly, PartlySpoken
@@ -58,7 +59,7 @@ def _words_of(layer: Layer) -> dict[Row, PacketWords]:
         rows, counts = decoder.rows_of(record), _counts_for(layer, record)
         for row in rows[1:]:
             found[row] = decoder.short(record), names if row == counts else ()
-        found[rows[0]] = decoder.summary(record), names if rows[0] == counts else ()
+        found[rows[0]] = decoder.marked_summary(record), names if rows[0] == counts else ()
     return found
 
 
@@ -119,6 +120,10 @@ class PlainConversation:
         """How many bytes of a range the capture lacks."""
         return 0
 
+    def cut_in(self, direction: int, start: int, stop: int) -> Cut | None:
+        """See `Source`."""
+        return None
+
     def time_of(self, row: Row) -> int:
         """Time of a packet, nanoseconds since the epoch."""
         return int(self._index.time_ns[row])
@@ -157,6 +162,15 @@ class LooseConversation(PlainConversation):
     def missing_in(self, direction: int, start: int, stop: int) -> int:
         """How many bytes of a range the capture lacks."""
         return self._missing_before(direction, stop) - self._missing_before(direction, start)
+
+    def cut_in(self, direction: int, start: int, stop: int) -> Cut | None:
+        """See `Source`."""
+        rows, ends = self._rows[direction], self._ends[direction]
+        for at in range(bisect_left(ends, start), bisect_left(ends, stop)):
+            found = cut_of(self._index, rows[at], ends[at])
+            if found is not None:
+                return found
+        return None
 
     def _missing_before(self, direction: int, offset: int) -> int:
         at = bisect_left(self._starts[direction], offset) - 1        # the last packet that begins before it
@@ -475,7 +489,11 @@ class PlainConversations:
             if one is None or not one.found.whole or self._silent(stream):
                 return None
             protocol, found, sizes = one.protocol, one.found.records, one.turns.sizes
-            ends = one.packets.rows[one.packets.turns[1:] - 1]
+            counts = one.packets.turns[1:] - 1
+            if one.found.early:
+                early = list(one.found.early)
+                counts[early] = one.packets.turns[early]
+            ends = one.packets.rows[counts]
         if max(sizes, default=0) >= _PART:
             return None
         return protocol, dict(zip(ends.tolist(), found, strict=True))

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inspector.model.numbers import ACK
+from inspector.protocols.api import Cut
 
 if TYPE_CHECKING:
+    from inspector.model.packets import Row
     from inspector.trace.flows.tcp import TcpFlow
+    from inspector.trace.index.index import Index
     from inspector.trace.index.packets import Packets
 
 LOOK_BACK = 1000        # packets at the end among which the last acknowledgment is looked for
@@ -38,6 +41,13 @@ def acknowledged(trace: Packets, flow: TcpFlow, direction: int) -> int:
     answers = (flow.directions(rows) != direction) & (index.tcp_flags[rows] & ACK != 0)
     found = np.flatnonzero(answers)
     return flow.streams[direction].offset_of(int(index.ack[rows[found[-1]]])) if len(found) else 0
+
+
+def cut_of(index: Index, row: Row, offset: int) -> Cut | None:
+    """What the capture cut off a packet whose last byte that is there stands before `offset`."""
+    snaplen = int(index.cap_len[row])
+    lacks = int(index.payload_length[row]) - max(snaplen - int(index.payload[row]), 0)
+    return Cut(row, offset, offset + lacks, snaplen) if lacks > 0 else None
 
 
 def sent(trace: Packets, flow: TcpFlow, direction: int) -> int:

@@ -347,7 +347,11 @@ class MessageList:
         decoder, own = self._of(number)
         direction, start, stop = decoder.span(own)
         missing = decoder.source.missing_in(direction, start, stop)
-        return [tr("{size} missing", size=amount(missing, "byte"))] if missing else []
+        cut = decoder.source.cut_in(direction, start, stop + (not decoder.complete(own)))
+        words = [] if cut is None else [translated(cut.words)]
+        if missing:
+            words.append(tr("{size} missing", size=amount(missing, "byte")))
+        return words
 
     def _wait_text(self, number: MessageNumber) -> str:
         """The cells of the column Wait, "" where there is none."""

@@ -119,6 +119,9 @@ def _lay_out(trace: Trace, one: Carried, stream: int) -> Laid:
     """The fields of the table that have a label, and the parts beyond it."""
     decoder, record = one.layer.decoder, one.record
     parts = [*_waited(trace, one, stream), *_labelled(one), *decoder.parts(record)]
+    cut = decoder.cut(record)
+    if cut is not None:
+        parts.append(Part("", "Cut", cut.words, record.start, record.stop))
     return Laid(*decoder.heading(record), parts)
 
 

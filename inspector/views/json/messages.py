@@ -203,10 +203,14 @@ def object_of(trace: Trace, entry: Entry) -> Object:
     found: Object = {"tcp.stream": entry.stream, "frames": numbers_of(rows)}
     found |= _when(trace, rows)
     missing = decoder.source.missing_in(record.direction, record.start, record.stop)
-    if missing or not getattr(record, "complete", True):
+    partly = missing > 0 or not getattr(record, "complete", True)
+    if partly:
         found["incomplete"] = True
     if missing:
         found["bytes_missing"] = missing
+    cut = decoder.cut(record) if partly else None
+    if cut is not None:
+        found["snaplen"] = cut.snaplen
     return found | fields_of(protocol.fields, decoder, record)
 
 

@@ -31,6 +31,7 @@ from inspector.views.json.messages import (
 from inspector.wire.arrays import Bools, Int64s, Objects
 
 if TYPE_CHECKING:
+    from inspector.trace.flows.together.partly import Packets
     from inspector.trace.flows.together.spoken import Block
     from inspector.trace.trace import Trace
 
@@ -218,13 +219,14 @@ class _Waiting:
         begins = np.concatenate([one.turns[:-1] for one in packets])
         begins += np.repeat(np.cumsum(sizes) - sizes, counts)
         missing = np.add.reduceat(np.concatenate([one.lengths - one.captured for one in packets]), begins)
+        kept = self._kept(packets, rows, begins)
         partly = missing > 0
         partly[np.cumsum(counts) - 1] |= np.array([not one.found.whole for one in found])
         times, chosen, turns = self._trace.index.time_ns[rows], self._chosen[rows], np.flatnonzero(present)
         texts = self._texts_of([heads[turn] for turn in turns.tolist()])
         for place in np.flatnonzero(partly[turns]).tolist():
-            lacks = int(missing[turns[place]])
-            lack = f', "bytes_missing": {lacks}' if lacks else ""
+            lacks, snaplen = int(missing[turns[place]]), int(kept[turns[place]])
+            lack = f', "bytes_missing": {lacks}, "snaplen": {snaplen}' if lacks else ""
             texts[place] = f', "incomplete": true{lack}{texts[place]}'
         self._parts.append(_Records(
             rows[begins][turns], np.maximum.reduceat(rows, begins)[turns],
@@ -233,6 +235,13 @@ class _Waiting:
             np.logical_or.reduceat(chosen, begins)[turns], _objects(texts),
             _frames(rows, np.append(begins, len(rows)), turns),
         ))
+
+    def _kept(self, packets: Sequence[Packets], rows: Int64s, begins: Int64s) -> Int64s:
+        """Of each turn how many bytes the capture kept of its first packet that is cut short."""
+        cut = np.concatenate([one.captured < one.lengths for one in packets])
+        first = np.minimum.reduceat(np.where(cut, np.arange(len(rows)), len(rows) - 1), begins)
+        kept: Int64s = self._trace.index.cap_len[rows[first]].astype(np.int64)
+        return kept
 
     def add_block(self, block: PlainBlock, streams: Int64s) -> None:
         """Take the conversations of a block; `streams` are their numbers."""

@@ -298,6 +298,15 @@ class ByteStream(Segments):
         cut = bisect_left(self._cuts, start)
         return Gap(start, end, cut < len(self._cuts) and self._cuts[cut] < end)
 
+    def cut_in(self, start: int, stop: int) -> tuple[int, Row] | None:
+        """The first offset in [start, stop) from which bytes lack as a frame was cut short, and its row."""
+        for at in range(bisect_left(self._cuts, start), bisect_left(self._cuts, stop)):
+            offset = self._cuts[at]
+            piece = next(self.pieces(offset - 1, offset), None)
+            if piece is not None and self.contiguous_from(offset) == offset:
+                return offset, piece.row
+        return None
+
     def missing_in(self, start: int, stop: int) -> int:
         """How many bytes of [start, stop) the capture lacks."""
         missing = 0

@@ -139,13 +139,13 @@ def many(values: Iterable[Any]) -> list[Any]:
     return list(values)
 
 
-def cut_http(path: Path) -> Path:
-    """A request, and its answer of which a snapshot length cut the head."""
+def cut_http(path: Path, kept: int = 30) -> Path:
+    """A request, and its answer, of which a snapshot length left so many bytes of each payload."""
     asked, answer = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
     frames = [segment(0, "S", 0), segment(1, "SA", 0, 1), segment(0, "A", 1, 1),
               segment(0, "PA", 1, 1, asked), segment(1, "PA", 1, 1 + len(asked), answer),
               segment(0, "A", 1 + len(asked), 1 + len(answer))]
     trace = MemoryTrace()
-    trace.add([frame[:40 + 30] for frame in frames], range(len(frames)), [len(frame) for frame in frames])
+    trace.add([frame[:40 + kept] for frame in frames], range(len(frames)), [len(frame) for frame in frames])
     trace.save(path)
     return path

@@ -98,6 +98,9 @@ class Heard:
     def missing_in(self, direction: int, start: int, stop: int) -> int:
         return self.streams[direction].missing_in(start, stop)
 
+    def cut_in(self, direction: int, start: int, stop: int) -> None:
+        return None                      # lost, not cut
+
     def time_of(self, row: Row) -> int:
         return 0                         # so that no cut changes a span
 

@@ -105,6 +105,62 @@ def test_a_hole_over_a_head() -> None:
     assert [m.is_request for m in found.http] == [True, False, True, True, False] and ids(found) == []
 
 
+COOKIE = b"Cookie: " + b"c" * 200 + b"\r\n"
+ASKED = GET[:-2] + COOKIE + b"\r\n"
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" + COOKIE + b"\r\n%s"
+
+
+def seen(found: WebLayers) -> list[tuple[str | int, bool, int | None]]:
+    """Of each message its method or status, whether its head is cut, and its partner."""
+    return [(m.method or m.status, m.cut > 0, m.partner) for m in found.http]
+
+
+def test_of_a_head_that_is_cut_there_is_what_was_captured() -> None:
+    """Its start line and its whole header lines, paired as ever; nobody is accused of what lacks."""
+    found = without([(CLIENT, ASKED), (SERVER, PAGE % (2, b"ok"))] * 3, snap=120)
+    assert seen(found) == [("GET", True, 1), (200, True, 0), ("GET", True, 3), (200, True, 2),
+                           ("GET", True, 5), (200, True, 4)]
+    assert [[header.name for header in m.headers] for m in found.http[:2]] == [["Host"], ["Content-Length"]]
+    assert not any(m.complete or m.body_length for m in found.http) and ids(found) == []
+    assert found.http[1].stop == len(PAGE % (2, b"ok")) and {m.cut for m in found.http} == {120}
+
+
+def test_a_start_line_that_is_cut_tells_what_is_certain() -> None:
+    found = without([(CLIENT, ASKED), (SERVER, PAGE % (2, b"ok"))] * 2, snap=40 + 14)
+    assert seen(found) == [("GET", True, 1), (200, True, 0), ("GET", True, 3), (200, True, 2)]
+    assert found.http[0].target == "/" and found.http[1].reason == "O" and ids(found) == []
+    found = without([(CLIENT, ASKED), (SERVER, PAGE % (2, b"ok"))] * 2, snap=40 + 11)
+    assert seen(found) == [("GET", True, None), ("GET", True, None)] and ids(found) == []
+
+
+def test_behind_a_head_that_is_cut_the_next_message_is_found_again() -> None:
+    """Not within the body, where its length was captured, though a segment of it begins as an answer does."""
+    body = b"x" * 170 + b"HTTP/1.1 500 No\r\n\r\n" + b"y" * 200
+    page = PAGE % (len(body), body)
+    assert page.index(b"HTTP/1.1 500") == 420
+    found = without([(CLIENT, GET), (SERVER, page), (CLIENT, GET), (SERVER, page)], size=210, snap=150)
+    assert seen(found) == [("GET", False, 1), (200, True, 0), ("GET", False, 3), (200, True, 2)]
+    assert found.http[1].stop == found.http[3].start == len(page) and ids(found) == []
+
+
+def test_an_answer_that_a_cut_may_hide_is_not_guessed() -> None:
+    """Two requests were on their way when the packet was sent in which one answer is seen."""
+    page = PAGE % (2, b"ok")
+    found = without([(CLIENT, GET + GET), (SERVER, page + page), (CLIENT, GET), (SERVER, page)], snap=120)
+    assert seen(found)[:3] == [("GET", False, 2), ("GET", False, None), (200, True, 0)] and ids(found) == []
+
+
+def test_an_upgrade_of_which_the_heads_are_cut() -> None:
+    """It is no refused one, and all frames are told."""
+    cookie = COOKIE[:-2].decode()
+    turns = [(CLIENT, request(cookie)), (SERVER, response(cookie)), server(b"hello"),
+             client(b"how are you?"), server(b"fine, thanks")]
+    for snap in (80, 120, 300):
+        found = without(turns, snap=snap)
+        assert texts(found) == [b"hello", b"how are you?", b"fine, thanks"], snap
+        assert seen(found) == [("GET", True, 1), (101, True, 0)] and ids(found) == []
+
+
 def test_a_snapshot_length() -> None:
     pairs = ((client(b"%d" % n * 400), server(b"%d" % n * 400)) for n in range(20))
     turns = [*UPGRADE, *(turn for pair in pairs for turn in pair)]

@@ -1,9 +1,8 @@
 """What regular conversations say where the capture lacks some of it: packets cut short, or the end.
 
 As spoken.py, many conversations at a time, in the order of the file. On the wire nothing was lost, so that
-columns tell where turns begin; of each there are the bytes up to the first that lack. What lacks is lost for
-good where the other end said that it has it (as for a decoder, see application/engine.py); what comes behind
-something that may still come is left out.
+columns tell where turns begin; of each there are the bytes up to the first that lack. What was cut off a
+packet is lost for good (as for a decoder, see application/engine.py).
 """
 
 from __future__ import annotations
@@ -16,10 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from inspector.model.numbers import ACK
 from inspector.model.packets import Row, rows_in
 from inspector.protocols.api import Turns
-from inspector.trace.flows.missing import LOOK_BACK
 from inspector.trace.flows.together.patterns import Regular
 from inspector.trace.flows.together.spoken import BEGINS, LARGE, LARGEST, Pieces, ranges
 
@@ -104,7 +101,6 @@ class PartlySpoken:
         places = ranges(first, last)
         rows, back = regular.rows[places], regular.reverse[places]
         owner = np.repeat(np.arange(len(some)), last - first)
-        known = self._acknowledged(rows, back, owner, len(some))
         carries = np.flatnonzero(index.payload_length[rows] > 0)
         rows, back, owner = rows[carries], back[carries], owner[carries]
         lengths, payload = index.payload_length[rows].astype(np.int64), index.payload[rows].astype(np.int64)
@@ -115,65 +111,37 @@ class PartlySpoken:
         for at, piece in zip(order.tolist(), read, strict=True):
             pieces[at] = piece
         bounds = np.searchsorted(owner, np.arange(len(some) + 1)).tolist()
-        found = []
-        for number, (start, stop) in enumerate(pairwise(bounds)):
+        kept, found = np.where(captured < lengths, index.cap_len[rows], 0), []
+        for start, stop in pairwise(bounds):
             part = slice(start, stop)
             packets = Packets(rows[part], back[part], lengths[part], captured[part], rows)
-            found.append(_turns_of(packets, pieces[part], known[number]))
+            found.append(_turns_of(packets, pieces[part], kept[part]))
         return found
 
-    def _acknowledged(self, rows: Int64s, back: Bools, owner: Int64s, count: int) -> list[tuple[int, int]]:
-        """Of each conversation up to where a and b were told last that all has come; -1: it is not known."""
-        index, side = self._index, 2 * owner + back
-        first, last = np.zeros(2 * count, np.int64), np.full(2 * count, -1)
-        first[side[::-1]] = np.arange(len(rows))[::-1]
-        last[side] = np.arange(len(rows))
-        other = last.reshape(-1, 2)[:, ::-1].ravel()            # the last packet of the other end
-        found = (index.ack[rows[other]] - index.seq[rows[first]] - np.uint32(1)).astype(np.int64)
-        ends = np.repeat(last.reshape(-1, 2).max(axis=1), 2)
-        known = (other >= 0) & (index.tcp_flags[rows[other]] & ACK != 0) & (ends - other < LOOK_BACK)
-        return [(int(a), int(b)) for a, b in np.where(known, found, -1).reshape(-1, 2)]
 
-
-def _turns_of(packets: Packets, pieces: list[bytes], known: tuple[int, int]) -> tuple[Packets, Turns] | None:
-    """The turns of one conversation."""
+def _turns_of(packets: Packets, pieces: list[bytes], kept: Int64s) -> tuple[Packets, Turns] | None:
+    """The turns of one conversation; `kept`: see `Turns`, of each packet."""
     rows, back, lengths, captured, _ = packets
     if not len(rows) or back[0] or not captured.all() or any(
             len(piece) != size for piece, size in zip(pieces, captured.tolist(), strict=True)):
         return None                          # (or the file became shorter)
     begins = np.append(True, back[1:] != back[:-1])
-    waiting = _waiting(back, lengths, captured, known)
-    if waiting.any():
-        reached = int(np.argmax(waiting)) + 1
-        if begins[reached:].any():
-            return None                      # more than the last turn is behind it
-        rows, back, lengths = rows[:reached], back[:reached], lengths[:reached]
-        captured, begins = captured[:reached], begins[:reached]
-        lengths = np.append(lengths[:-1], captured[-1])
     bounds = np.append(np.flatnonzero(begins), len(rows))
     there_packets = Packets(rows, back, lengths, captured, bounds)
     if len(bounds) == len(rows) + 1:
-        return there_packets, Turns(pieces[: len(rows)], lengths.tolist(), None)
+        return there_packets, Turns(pieces, lengths.tolist(), kept.tolist(), None)
     whole = captured == lengths
     cut = np.append(np.flatnonzero(~whole), len(rows)).tolist()
-    sent = []
+    sent, ends = [], []
     for start, stop in pairwise(bounds.tolist()):
         there = min(cut[bisect_right(cut, start - 1)] + 1, stop)      # packets up to the first that is cut
+        ends.append(there - 1)
         sent.append(pieces[start] if there == start + 1 else b"".join(pieces[start:there]))
     sizes = np.add.reduceat(lengths, bounds[:-1]).tolist()
-    return there_packets, Turns(sent, sizes, partial(_later, pieces, bounds, whole))
+    return there_packets, Turns(sent, sizes, kept[ends].tolist(), partial(_packets, pieces, bounds, whole))
 
 
-def _later(pieces: list[bytes], bounds: Int64s, whole: Bools, number: int) -> list[bytes] | None:
-    """See `Turns.later`."""
+def _packets(pieces: list[bytes], bounds: Int64s, whole: Bools, number: int) -> tuple[list[bytes], bool]:
+    """See `Turns.packets`."""
     start, stop = int(bounds[number]), int(bounds[number + 1])
-    return None if whole[stop - 1] else pieces[start + 1 : stop]
-
-
-def _waiting(back: Bools, lengths: Int64s, captured: Int64s, known: tuple[int, int]) -> Bools:
-    """Which packets lack something that may still come: nobody said that it has it."""
-    cut: Bools = captured < lengths
-    for side in (0, 1):
-        mine = back == bool(side)
-        cut[mine] &= np.cumsum(lengths[mine]) > known[side]
-    return cut
+    return pieces[start:stop], bool(whole[stop - 1])

@@ -51,6 +51,7 @@ CUT: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "pgsql": (("protocols/postgresql",), (), ("pgsql.type",)),
     "mysql": (("protocols/mysql",), (), ("mysql.command",)),
     "mqtt": (("protocols/mqtt",), ("-d", "tcp.port==1884,mqtt"), ("mqtt.msgtype",)),
+    "redis": (("protocols/redis",), (), ("tcp.len",)),
     "tls": (("protocols/tls",), ("-o", "tls.keylog_file:"), ("tls.record.content_type",)),
 }
 """Of each protocol: captures that are cut, options of tshark, fields."""
@@ -86,7 +87,8 @@ def cut_table(protocol: str) -> str:
 
 
 def _told(path: str, protocol: str, options: tuple[str, ...], fields: tuple[str, ...]) -> list[str]:
-    command = ["tshark", "-n", *options, "-r", path, "-Y", protocol, "-T", "fields", "-E", "aggregator=\x1f",
+    name = "resp" if protocol == "redis" else protocol
+    command = ["tshark", "-n", *options, "-r", path, "-Y", name, "-T", "fields", "-E", "aggregator=\x1f",
                "-e", "frame.time_epoch"]
     command += [argument for field in fields for argument in ("-e", field)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)

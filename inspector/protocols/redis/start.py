@@ -20,6 +20,7 @@ _REQUEST = re.compile(rb"\*[1-9]\d{0,6}\r\n\$[1-9]\d{0,8}\r\n([!-~]{1,32})")
 _MARK = re.compile(rb"\*")             # with which a request begins
 _REPLY = re.compile(rb"[+-][^\r\n]*\r\n|:[+-]?\d+\r\n|[$*](?:-1|\d+|\?)\r\n|[%~>|!=]\d+\r\n|_\r\n"
                     rb"|#[tf]\r\n|,[+\-\d.einfa]+\r\n|\([+-]?\d+\r\n")
+_CUT_REPLY = re.compile(rb"[+-][ -~]+\Z|[:(]\d+\Z")        # of which the capture cut the line's end
 _INLINE_COMMAND = re.compile(rb"([A-Za-z_]{2,20})(?:[ \t][^\r\n]*)?\r?\n")
 
 
@@ -27,7 +28,9 @@ def next_start(stream: ByteStream, offset: int, stop: int, is_request: bool) -> 
     """Where after lost bytes a message begins: the start of a segment; else `stop`, where bytes end."""
     form = _REQUEST if is_request else _REPLY
     for start in starts_between(stream, offset, stop):
-        if start >= offset and form.match(stream.read(start, start + LINE)):
+        data = stream.read(start, start + LINE) if start >= offset else b""
+        cut_line = not is_request and _CUT_REPLY.match(data) and stream.cut_in(start, start + LINE)
+        if form.match(data) or cut_line:
             return start
     return stop
 
@@ -65,14 +68,17 @@ def _client(opening: Opening) -> tuple[int | None, int]:
     requests = [_REQUEST.match(head) for head in heads]
     served = [port == PORT for port in opening.ports]                 # a server's direction by its port
     over = any(stream.end is not None for stream in opening.streams)
+    cut = [stream.start + len(head) < min(stream.length, stream.start + _SAMPLE)
+           for stream, head in zip(opening.streams, heads, strict=True)]
     for direction in (0, 1):
         match = requests[direction]
         if match is not None and is_known(match[1]) and not served[direction]:
             return direction, CERTAIN
     for direction in (0, 1):
         answered = heads[1 - direction]
+        by_port = cut[direction] and served[1 - direction]        # of a command that is cut
         if requests[direction] and not served[direction] and (
-            _is_reply(answered, False) or (over and not answered)
+            _is_reply(answered, False) or (over and not answered) or by_port
         ):
             return direction, LIKELY
     for client in (0, 1):

@@ -46,6 +46,8 @@ def acknowledged(trace: Packets, flow: TcpFlow, direction: int) -> int:
 def cut_of(index: Index, row: Row, offset: int) -> Cut | None:
     """What the capture cut off a packet whose last byte that is there stands before `offset`."""
     snaplen = int(index.cap_len[row])
+    if snaplen >= int(index.length[row]):
+        return None                            # its headers promise more than was sent
     lacks = int(index.payload_length[row]) - max(snaplen - int(index.payload[row]), 0)
     return Cut(row, offset, offset + lacks, snaplen) if lacks > 0 else None
 

@@ -336,22 +336,22 @@ class MessageList:
         ]
         own_marks = one.marks if self.decoded == 1.0 else tuple(
             marked("not all decoded") if mark == "unfinished" else mark for mark in one.marks)
-        marks = [*(["!"] if one.troubled else []), *map(tr, own_marks), *self._missing(number)]
+        missing, cut = self._missing(number)
+        marks = [*(["!"] if one.troubled else []), *map(tr, own_marks), *missing]
         if marks:
             spans.append(Span("  " + " ".join(marks), "warning" if one.troubled else "dim"))
         spans.append(Span("  " + translated(one.text), side))
+        spans += [Span("  " + words, "dim") for words in cut]
         return _cut(spans, width)
 
-    def _missing(self, number: MessageNumber) -> list[str]:
-        """What the capture lacks of a message."""
+    def _missing(self, number: MessageNumber) -> tuple[list[str], list[str]]:
+        """What the capture lacks of a message: before what it says, or behind that where it is cut."""
         decoder, own = self._of(number)
         direction, start, stop = decoder.span(own)
         missing = decoder.source.missing_in(direction, start, stop)
         cut = decoder.source.cut_in(direction, start, stop + (not decoder.complete(own)))
-        words = [] if cut is None else [translated(cut.words)]
-        if missing:
-            words.append(tr("{size} missing", size=amount(missing, "byte")))
-        return words
+        lacks = [tr("{size} missing", size=amount(missing, "byte"))] if missing else []
+        return (lacks, []) if cut is None else ([], [translated(cut.words), *lacks])
 
     def _wait_text(self, number: MessageNumber) -> str:
         """The cells of the column Wait, "" where there is none."""

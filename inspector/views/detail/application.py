@@ -86,8 +86,11 @@ class _Place:
         continues = stop > self.here[1] and start < stop
         first = sentence("begins in {packet}", packet=self._packet(start)) if begins else None
         last = None
-        if continues:
-            last = sentence("continues in {packet}", packet=self._packet(max(start, self.here[1])))
+        offset = max(start, self.here[1])
+        if continues and self.stream.cut_in(offset, offset + 1) is not None:
+            last = sentence("cut by the capture")
+        elif continues:
+            last = sentence("continues in {packet}", packet=self._packet(offset))
         return sentence("{first}, {last}", first=first, last=last) if first and last else first or last
 
     def _packet(self, offset: int) -> Sentence:
@@ -121,7 +124,7 @@ def _lay_out(trace: Trace, one: Carried, stream: int) -> Laid:
     parts = [*_waited(trace, one, stream), *_labelled(one), *decoder.parts(record)]
     cut = decoder.cut(record)
     if cut is not None:
-        parts.append(Part("", "Cut", cut.words, record.start, record.stop))
+        parts.append(Part("", "Cut", cut.words, record.start, record.start))
     return Laid(*decoder.heading(record), parts)
 
 

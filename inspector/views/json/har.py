@@ -54,6 +54,7 @@ class _Sent(NamedTuple):
     url: str = ""
     status: int = 0
     reason: str = ""
+    lacks: str = ""              # in words, of what is not all there
 
     def first(self, name: str) -> str:
         """The value of the first header of this name (lower-case), "" where there is none."""
@@ -89,12 +90,14 @@ def _sent(decoder: HttpDecoder, message: HttpMessage, scheme: str) -> _Sent:
     headers = tuple((head_text(one.name), head_text(one.value))
                     for one in (*message.headers, *message.trailers))
     body = decoder.decoded_body(message).data if message.body_length else b""
+    cut = decoder.cut(message)
     host, target = message.first("host"), head_text(message.target)
     url = target if "://" in target or host is None else f"{scheme}://{head_text(host.value)}{target}"
     return _Sent(
         tuple(decoder.rows_of(message)), message.version, headers,
-        (message.body_start - message.start, message.body_length), body, head_text(message.method), url,
-        message.status or 0, head_text(message.reason),
+        (-1, -1) if message.cut else (message.body_start - message.start, message.body_length), body,
+        head_text(message.method), url, message.status or 0, head_text(message.reason),
+        "" if cut is None else cut.words,
     )
 
 
@@ -171,7 +174,7 @@ def _request(sent: _Sent) -> Object:
         "queryString": [{"name": name, "value": value} for name, value in _query(sent.url)],
         "cookies": list(_cookies(sent)),
     }
-    if sent.sizes[1]:
+    if sent.sizes[1] > 0:
         found["postData"] = {"mimeType": sent.first("content-type"), **_text(sent.body)}
     return found
 
@@ -227,8 +230,9 @@ def _response(sent: _Sent | None) -> Object:
 
 def _common(sent: _Sent) -> Object:
     headers = [{"name": name, "value": value} for name, value in sent.headers]
+    lacks = {"comment": sent.lacks} if sent.lacks else {}
     return {"httpVersion": sent.version, "headers": headers, "headersSize": sent.sizes[0],
-            "bodySize": sent.sizes[1]}
+            "bodySize": sent.sizes[1]} | lacks
 
 
 def _text(body: bytes) -> Object:

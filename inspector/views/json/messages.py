@@ -18,6 +18,7 @@ from inspector.model.packets import PacketNumber, Row, first_rows, packet_number
 from inspector.protocols.api import Field, Protocol, Record
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.packets import packet_records
+from inspector.trace.flows.missing import cut_of
 from inspector.trace.index.conversations import grown
 from inspector.wire.arrays import Int64s
 
@@ -221,6 +222,9 @@ def _packets(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[
                 found: Object = {"frames": [packet_number(row)], "time_ns": int(trace.index.time_ns[row])}
                 if int(trace.index.protocol[row]) == UDP:
                     found["udp.stream"] = int(trace.index.stream[row])
+                    cut = cut_of(trace.index, row, 0)
+                    if cut is not None:
+                        found |= {"incomplete": True, "bytes_missing": cut.stop, "snaplen": cut.snaplen}
                 yield found | fields_of(protocol.fields, None, record)
 
 

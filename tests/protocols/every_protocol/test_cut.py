@@ -23,7 +23,8 @@ CHOSEN = [("http", "sessions/nginx-keepalive", 120), ("websocket", "traces/webso
 FEWER = {
     ("http2", 80): 6,        # of a preface it makes a frame of type 32
     ("http2", 120): 1, ("http2", 200): 1, ("http2", 400): 1,     # and frames of what goes on with a body
-    ("mysql", 120): 1, ("mysql", 80): 2,
+    ("mysql", 120): 1, ("mysql", 80): 2, ("redis", 80): 1,
+    ("redis", 200): 2,       # behind an array that is cut in one of its strings
 }
 
 

@@ -111,7 +111,8 @@ class PartlySpoken:
         for at, piece in zip(order.tolist(), read, strict=True):
             pieces[at] = piece
         bounds = np.searchsorted(owner, np.arange(len(some) + 1)).tolist()
-        kept, found = np.where(captured < lengths, index.cap_len[rows], 0), []
+        cut = (captured < lengths) & (index.cap_len[rows] < index.length[rows])
+        kept, found = np.where(cut, index.cap_len[rows], 0), []
         for start, stop in pairwise(bounds):
             part = slice(start, stop)
             packets = Packets(rows[part], back[part], lengths[part], captured[part], rows)

@@ -28,7 +28,8 @@ CAPTURES = [
     *sorted(DATA.glob("captures/http/*.pcap"))[::4], *sorted(DATA.glob("captures/websocket/*.pcap"))[::4],
 ]
 pytestmark = pytest.mark.xdist_group("schema")      # every capture is read once for all of them
-EVERYWHERE = {"frames", "time_ns", "end_ns", "incomplete", "bytes_missing", "tcp.stream", "udp.stream"}
+EVERYWHERE = {"frames", "time_ns", "end_ns", "incomplete", "bytes_missing", "snaplen", "tcp.stream",
+              "udp.stream"}
 ENOUGH = 100      # objects of each capture
 
 

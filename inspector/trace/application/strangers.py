@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inspector.model.numbers import FIN, RST, SYN
-from inspector.model.packets import Row
+from inspector.model.packets import Row, first_rows
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Opening
 from inspector.trace.application.engine import surest
@@ -78,8 +78,8 @@ class Strangers:
         self._stream: Int64s = stream[good].astype("i8")             # ascending, and places of their packets
         self._first, self._last = starts[good], stops[good]
         self._state = np.zeros(int(stream.max(initial=-1)) + 1, np.uint8)
-        says = columns.having(carries)
-        self._state[stream[good]] = np.where(says, _OPEN, _STRANGE)[good]
+        carrying = columns.having(carries)
+        self._state[stream[good]] = np.where(carrying, _OPEN, _STRANGE)[good]
         alone = good & (stops - starts == 1) & (columns.flags[starts] & RST == 0) & (not len(index.quoted))
         self._alone = np.zeros(len(self._state), np.bool_)
         self._alone[stream[alone]] = True
@@ -143,7 +143,7 @@ class Strangers:
         read = self._pieces(rows[order], payload[order], captured[order])
         for at, piece in zip(order.tolist(), read, strict=True):
             pieces[at] = piece
-        numbers, nothing = map(Row, range(len(rows))), [0] * len(rows)
+        numbers, nothing = first_rows(len(rows)), [0] * len(rows)
         columns = (column.tolist() for column in (flags, index.seq[rows], length, captured))
         segments: list[Segment] = list(zip(numbers, *columns, nothing, strict=True))
         bounds = np.searchsorted(owner, np.arange(len(first) + 1)).tolist()

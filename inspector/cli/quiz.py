@@ -17,6 +17,7 @@ from inspector.lessons.format.page import wrapped
 from inspector.lessons.pages.words import word
 from inspector.lessons.play.answers import number_of
 from inspector.lessons.quiz import Question, picture, questions, shown
+from inspector.model.language import use
 from inspector.trace.trace import Trace, TraceError
 from inspector.views.line.ansi import to_text, wants_colour
 from inspector.views.line.spans import plain
@@ -36,6 +37,7 @@ def ask(file: str, count: int, seed: int | None, language: str) -> int:
             opened = Trace.open(file)
         with opened as trace:
             trace.finish()
+            use(language)                     # the ladder speaks it, too
             found = questions(trace, count, language, seed)
             if not found:
                 raise CommandError("There is no TCP conversation in it to ask about.", NO)
@@ -81,13 +83,15 @@ def _asked(trace: Trace, question: Question, number: int, count: int, language: 
     _print(question.text)
     for place, name in enumerate(question.choices, 1):
         write_text(f"  {place}  {shown(question, name, language)}")
-    passed = question.right(_answer(question, language))
+    answer = _answer(question, language)
+    passed = question.right(answer)
     if passed:
         write_text(f"✓ {word(language, 'right')}")
     else:
         truth = shown(question, question.truth, language) if question.choices else question.truth
-        joined = ("{}{}：{}" if language == "zh" else "{} {}: {}")
-        write_text("✗ " + joined.format(word(language, "wrong"), word(language, "truth"), truth))
+        truth = word(language, "truth") + ("：" if language == "zh" else ": ") + truth
+        between = "" if language == "zh" else " "
+        write_text(f"✗ {word(language, 'wrong')}{between}{truth}" if answer else f"  {truth}")
     _print(question.note, "  ")
     write_text("")
     return passed

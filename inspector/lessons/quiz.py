@@ -81,6 +81,11 @@ _FOLLOWS: dict[tuple[str, str], tuple[tuple[str, ...], dict[str, str]]] = {
 }
 
 
+# Why the state of an end where nobody listens stays what it was.
+_REFUSED = {"en": "A port on which nobody listens is CLOSED, and answers a SYN by a reset (RFC 9293 §3.5.2).",
+            "zh": "没有人监听的端口处于 CLOSED，它用复位回答 SYN（RFC 9293 §3.5.2）。"}
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One question. `choices`: none where a number is asked for; `upto`: the last packet that is shown."""
@@ -167,6 +172,9 @@ class _Maker:
         note = note or _NOTES[self.language][kind]
         return Question(kind, text, note, upto, self.stream(row), choices, truth, hidden)
 
+    def sender(self, row: Row) -> str:
+        return self.scene.row_name(row).partition(" ")[0]
+
     def among(self, truth: str, others: tuple[str, ...]) -> tuple[str, ...]:
         wrong = [one for one in others if one != truth]
         found = [truth, *self.chance.sample(wrong, min(3, len(wrong)))]
@@ -211,9 +219,16 @@ class _Maker:
                     yield self.made("flags", before, row, truth, self.among(truth, same))
 
     def numbers(self, kind: Literal["ack", "seq"]) -> Iterator[Question]:
+        """Numbers that can be told from what stands above: relative ones, of an end that sent its SYN."""
         index, field = self.trace.index, f"tcp.{kind}"
+        opened: set[tuple[tuple[Transport, int], str]] = set()
         for before, row in self.pairs():
             flags = int(index.tcp_flags[row])
+            for one in (before, row):
+                if int(index.tcp_flags[one]) & SYN:
+                    opened.add((self.stream(one), self.sender(one)))
+            if kind == "seq" and (self.stream(row), self.sender(row)) not in opened:
+                continue
             if self.stream(row)[0] != "tcp" or (kind == "ack" and not flags & ACK) or (
                     kind == "seq" and flags & SYN):
                 continue
@@ -234,7 +249,9 @@ class _Maker:
             for place, role in ((first, client), (1 - first, server)):
                 if ends[place] in STATES:
                     choices = self.among(ends[place], STATES)
-                    yield self.made("state", row, row, ends[place], choices, role=role)
+                    alone = flow.handshake == "refused" and place != first
+                    note = _REFUSED[self.language] if alone else ""
+                    yield self.made("state", row, row, ends[place], choices, role=role, note=note)
 
 
 def shown(question: Question, name: str, language: str) -> str:

@@ -83,6 +83,8 @@ class VisitorApp(InspectorApp):
             self._vote.show(ballot)
         elif ballot is not None and ballot.state == "open" and (ballot.id, ballot.round) != self._called:
             self._called = ballot.id, ballot.round
+            if self.seat.choice(ballot) is not None:
+                return                         # who has answered and went on is not called back
             self.notify(word(ballot.language, "vote-calls"), timeout=20)
 
     def last_act(self) -> None:

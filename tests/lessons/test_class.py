@@ -218,7 +218,7 @@ def test_a_learner_reads_the_question_then_what_it_was() -> None:
     shown = vote_page(BALLOT, None, "zh", 60)
     assert "Round 1\n" in words(shown) and "How many?" in words(shown)    # in the class's language
     assert list(shown.options.values()) == ["a", "b"]
-    assert "✓ Your answer: two" in words(vote_page(BALLOT, "b", "en", 60))
+    assert "▸ Your answer: two" in words(vote_page(BALLOT, "b", "en", 60))
     closed = vote_page(Ballot("q1", 1, "closed", options=BALLOT.options), "b", "en", 60)
     assert "The round is closed" in words(closed) and not closed.options
     last = Ballot("q1", 2, "told", options=BALLOT.options, truth="a", words={"b": "Two is too many."})

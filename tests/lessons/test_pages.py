@@ -102,6 +102,16 @@ def test_a_quiz_of_any_trace(name: str, language: str) -> None:
     assert found if name != "udp.pcapng" else True
 
 
+def test_a_quiz_asks_for_relative_numbers_of_an_end_that_began_them() -> None:
+    """A reset of a port where nobody listens has SEQ=0 (RFC 9293 §3.5.2), shown relative to nothing."""
+    with Trace.open(TRACES / "tcp-refused.pcapng") as trace:
+        trace.finish()
+        found = questions(trace, 50, "en", seed=1)
+    assert not [one for one in found if one.kind == "seq"]
+    states = {one.truth: one.note for one in found if one.kind == "state" and "server" in one.text}
+    assert "nobody listens" in states["CLOSED"]
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_quiz_asks_for_the_next_packet_only_where_the_one_before_decides_it(language: str) -> None:
     """Not what a timer or a program does, nor beside what could come as well; and it says why."""

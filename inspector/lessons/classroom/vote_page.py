@@ -50,7 +50,7 @@ class _VotePage:
             self._truth(ballot, choice)
             return
         if choice is not None:
-            self.add(Span(f"✓ {self.word('vote-own')}{self._colon}", "ok"),
+            self.add(Span(f"▸ {self.word('vote-own')}{self._colon}", "key"),      # it may be wrong
                      Span(_in_a_line(ballot, choice), "bold"))
         states: dict[str, Word] = {"open": "vote-number" if ballot.asks_number else "vote-open",
                                    "closed": "vote-closed"}

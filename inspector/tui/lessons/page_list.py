@@ -85,12 +85,14 @@ class PageList(LineList):
     def action_activate(self) -> None:
         self.post_message(self.Answered(self, self.option))
 
-    def choose_option(self, number: int) -> None:
-        """Put the cursor on option `number`, from 1."""
+    def choose_option(self, number: int) -> bool:
+        """Put the cursor on option `number`, from 1; whether there is one."""
         starts = [] if self.page is None else _starts(self.page)
-        if 1 <= number <= len(starts):
-            self._choose_by_hand(starts[number - 1])
-            self._mark_whole(self.page)
+        if not 1 <= number <= len(starts):
+            return False
+        self._choose_by_hand(starts[number - 1])
+        self._mark_whole(self.page)
+        return True
 
     async def _on_click(self, event: events.Click) -> None:
         index = round(self.scroll_y) + event.y

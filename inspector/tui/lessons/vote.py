@@ -28,6 +28,15 @@ from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.line.spans import Line, Span
 
 
+class _VoteList(PageList):
+    """The lines of a question; Enter is for what can be chosen."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "activate" and (self.page is None or not self.page.options):
+            return False
+        return super().check_action(action, parameters)
+
+
 class VoteScreen(BaseScreen):
     """One question at a time."""
 
@@ -53,7 +62,7 @@ class VoteScreen(BaseScreen):
     def compose(self) -> ComposeResult:
         yield Head(self._title, classes="over-list")
         with Vertical(id="vote"):
-            yield PageList(id="page")
+            yield _VoteList(id="page")
             yield NumberInput(id="number", compact=True)
         yield KeyLine()
 
@@ -131,13 +140,21 @@ class VoteScreen(BaseScreen):
     # --- answering ---
 
     def action_option(self, number: int) -> None:
-        self.query_one(PageList).choose_option(number)
+        if not self.query_one(PageList).choose_option(number):
+            self._choose_first()
 
     @on(PageList.Answered)
     def _answered(self, message: PageList.Answered) -> None:
         message.stop()
         if message.option is not None:
             self._vote(message.option)
+        else:
+            self._choose_first()
+
+    def _choose_first(self) -> None:
+        """Say what is to be done, where something is asked."""
+        if self.ballot is not None and self.ballot.state == "open" and not self.ballot.asks_number:
+            self.app.notify(self.word("vote-open"), severity="warning", timeout=4)
 
     @on(Input.Submitted)
     def _number_given(self, event: Input.Submitted) -> None:

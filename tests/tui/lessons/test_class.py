@@ -106,6 +106,22 @@ def test_a_vote_that_is_only_being_opened_takes_what_is_asked(tmp_path: Path) ->
     assert screen.ballot is asked
 
 
+async def test_a_learner_is_told_what_a_key_cannot_do_here(classroom: Path) -> None:
+    """Enter before anything is chosen, a digit that is no answer; where nothing can be answered it is no key."""
+    notes.give_name("Ada")
+    screen = VoteScreen(Seat(classroom, "A" * 22), "en")
+    app = QuietApp()
+    async with app.run_test(size=USUAL) as pilot:
+        await app.push_screen(screen)
+        assert "Answer" not in grid(screen).splitlines()[-1]
+        screen.show(Ballot("q", 1, "open", "A lesson", "How many?", (("a", "one"), ("b", "two"))))
+        await until(pilot, lambda: "Answer" in grid(screen).splitlines()[-1], "Enter answers")
+        await pilot.press("7")
+        await until_shown(pilot, "Choose, then Enter.")
+        screen.show(Ballot("q", 1, "closed", "A lesson", "How many?", (("a", "one"), ("b", "two"))))
+        await until(pilot, lambda: "Answer" not in grid(screen).splitlines()[-1], "Enter answers nothing")
+
+
 @needs_lab
 @sweep("size", [SMALL, USUAL], lambda size: size == SMALL)
 async def test_hands_are_counted_in_two_rounds_and_the_truth_is_held_back(size: tuple[int, int]) -> None:

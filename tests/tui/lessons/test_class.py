@@ -107,7 +107,7 @@ def test_a_vote_that_is_only_being_opened_takes_what_is_asked(tmp_path: Path) ->
 
 
 async def test_a_learner_is_told_what_a_key_cannot_do_here(classroom: Path) -> None:
-    """Enter before anything is chosen, a digit that is no answer; where nothing can be answered it is no key."""
+    """Enter before anything is chosen, a digit that is no answer; where nothing is asked it is no key."""
     notes.give_name("Ada")
     screen = VoteScreen(Seat(classroom, "A" * 22), "en")
     app = QuietApp()

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
 RESETS = frozenset({"tcp.reset-with-unread-data", "tcp.reset-after-data"})
 _EXPLAINED = frozenset({"answer.gave-up", "answer.broken-off"})
+_OPENED = "tcp.reset-after-open"
 _READS = ("recv", "read")
 _INSTEAD = marked("Read all that came, then close(): with bytes unread it resets, and the peer may lose what "
                   "is on its way to it.")
 _ACCEPT = marked("The server should accept() each connection before it closes its listener, or ends.")
 _OLD_NS = 2_000_000_000          # a look at the queue that is older says little of its moment
+_STANDS_NS = 60_000_000_000      # a socket in which nothing moves is written down once
+_MOST_LOOKS = 5000               # among which the last one of an end is looked for
 _ALERT = 64                      # bytes at most of TLS's last word, which few read
 
 Ends = tuple[str, str]           # addresses: of the end that reset, and of the other one
@@ -88,6 +91,8 @@ class UnreadBytes:
         if not len(resets) or not (is_found or index.tcp_flags[resets[0]] & ACK):
             return found
         reset = row_at(resets, 0)
+        if any(one.id == _OPENED for one in found):
+            return [self._unaccepted(flow, reset, one) if one.id == _OPENED else one for one in found]
         unread = self._by_calls(flow, reset) or self._by_samples(flow, reset)
         if unread is None or self._is_explained(flow, unread, is_found):
             return found
@@ -137,14 +142,30 @@ class UnreadBytes:
                                      owner=f"{mine[-1].role} {mine[-1].pid}", end=ends[0],
                                      size=amount(left, "byte")), _INSTEAD)
 
-    def _by_samples(self, flow: TcpFlow, reset: Row) -> Unread | None:
-        """What waited in the end's receive queue when the kernel was asked last before it."""
+    def _unaccepted(self, flow: TcpFlow, reset: Row, one: Finding) -> Finding:
+        """A reset before anything was said: where nobody had accepted the connection, as that."""
+        last = self._last_look(flow, reset, _STANDS_NS)
+        self._backlogs.take(self._trace.kernel)
+        if last is None or not self._backlogs.has(last):
+            return one
+        words = sentence("{end} was closed before anybody had accepted the connection.",
+                         end=_ends(flow, reset)[0])
+        return finding(_OPENED, words, instead=_ACCEPT).at(one.stream, one.rows)
+
+    def _last_look(self, flow: TcpFlow, reset: Row, old_ns: int = _OLD_NS) -> KernelSample | None:
+        """What the kernel held of the end when it was asked last before it; None: not lately."""
         samples, ends = self._trace.kernel, _ends(flow, reset)
         moment = int(self._trace.index.time_ns[reset])
         times = attrgetter("time_ns")
-        since, until = (bisect_right(samples, at, key=times) for at in (moment - _OLD_NS - 1, moment))
-        last = next((samples[at] for at in range(until - 1, since - 1, -1)
+        since, until = (bisect_right(samples, at, key=times) for at in (moment - old_ns - 1, moment))
+        since = max(since, until - _MOST_LOOKS)
+        return next((samples[at] for at in range(until - 1, since - 1, -1)
                      if (samples[at].local, samples[at].peer) == ends and samples[at].state != "gone"), None)
+
+    def _by_samples(self, flow: TcpFlow, reset: Row) -> Unread | None:
+        """What waited in the end's receive queue at the last look."""
+        last, ends = self._last_look(flow, reset), _ends(flow, reset)
+        samples, moment = self._trace.kernel, int(self._trace.index.time_ns[reset])
         if last is None or not last.unread:
             return None
         size, ago = amount(last.unread, "byte"), duration(moment - last.time_ns)

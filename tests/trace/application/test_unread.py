@@ -65,6 +65,23 @@ def test_of_what_was_read_wholly_the_kernel_tells_nothing(tmp_path: Path) -> Non
     assert "ended with RST the connection that 127.0.0.1:50412 had closed" in text
 
 
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_a_reset_of_what_nobody_had_accepted_asks_for_accept(waiting: int, tmp_path: Path) -> None:
+    """Nothing was said; whether a program had it the listener's queue tells."""
+    network = Network()
+    network.handshake()
+    for local, peer, state, queue in (("0.0.0.0:9000", "", "LISTEN", waiting),
+                                      (ENDS["local"], ENDS["peer"], "ESTABLISHED", 0)):
+        network.record(KernelSample(START_NS + 100 * MS, local, peer, state, queue, 0))
+    network.now_ns = START_NS + 500 * MS
+    network.tcp(SERVER, "RA")
+    with network.open(tmp_path / "x.pcapng") as trace:
+        (one,) = trace.known.findings_of(0)
+    assert one.id == "tcp.reset-after-open" and one.rows == (0, 3)
+    assert ("closed before anybody had accepted" in one.text) == bool(waiting)
+    assert ("should accept() each connection" in one.text) == bool(waiting)
+
+
 def test_an_alert_of_tls_that_nobody_reads_is_the_ordinary_end(tmp_path: Path) -> None:
     """The server closes with close_notify; the client has what it wanted, and closes without reading that."""
     network = Network()

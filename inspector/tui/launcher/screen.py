@@ -108,7 +108,7 @@ class Beyond(Static):
     """Says how many rows lie out of sight, where not all have room."""
 
     ALLOW_SELECT = False
-    _said = ""
+    _words = ""
 
     def show(self, rows: PlainScroll, room: int) -> None:
         """Of rows for which there would be `room` without this line."""
@@ -117,10 +117,10 @@ class Beyond(Static):
         below = max(height - top - rows.size.height, 0)
         parts = [tr("▲ {count} above", count=top)] if top > 0 else []
         parts += [tr("▼ {count} more below", count=below)] if below else []
-        said = "   ".join([*parts, tr("↑ ↓ or the mouse wheel")]) if self.display else ""
-        if said != self._said:                     # the same words once more would lay out all of the screen
-            self._said = said
-            self.update(Content(said))
+        words = "   ".join([*parts, tr("↑ ↓ or the mouse wheel")]) if self.display else ""
+        if words != self._words:                   # the same words once more would lay out all of the screen
+            self._words = words
+            self.update(Content(words))
 
 
 def _either(keys: Iterable[str]) -> Sentence:

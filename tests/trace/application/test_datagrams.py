@@ -280,7 +280,8 @@ def one_way(
     if dropped:
         blocks.append(pcapng.interface_statistics(9 * SECOND, 10, dropped))
     for at, frame, fate in fates:
-        fields = (("packet", str(zlib.crc32(frame))), ("sum", f"{zlib.crc32(frame):08x}"), ("fate", fate))
+        fields = (("packet", str(zlib.crc32(frame))), ("sum", f"{zlib.crc32(frame):08x}"), ("fate", fate),
+                  ("sender", "client"))
         event = EventRecord("wire", "", SECOND + int(at * SECOND), fields=fields)
         blocks.append(pcapng.journal(to_fields(event)))
     path = tmp_path / "udp.pcapng"

@@ -38,6 +38,10 @@ NO_TERMINAL = (
     "The app needs a terminal on its input, output and error output; "
     "without one use 'inspector run', 'inspector decode' or 'inspector record'."
 )
+BEHIND = (
+    "This is in the background of its terminal, where it gets no keys. 'timeout' puts what it runs there: "
+    "give it '--foreground'."
+)
 
 
 def open_launcher() -> int:
@@ -204,7 +208,7 @@ def _open_stream(source: int, name: str, why: Callable[[], str] = str) -> int:
     spool = scratch()
     # The pump alone has it open for writing: where it has closed it, the app sees that its writer has ended.
     with path_of(spool.fileno()).open("rb", buffering=0) as read:
-        pump = threading.Thread(target=_spool, args=(source, spool), daemon=True)
+        pump = threading.Thread(target=_spool, args=(source, spool, name), daemon=True)
         pump.start()
         if not _wait_for_head(pump, read.fileno(), name, why):
             return DONE
@@ -260,20 +264,39 @@ def _is_pcap(head: bytes) -> bool:
     return len(head) == Pcap.HEADER and head[:4] in PCAP_MAGICS
 
 
-def _spool(source: int, spool: FileIO) -> None:
-    # A spool that takes no more ends it too: what is there is shown.
+def _spool(source: int, spool: FileIO, name: str) -> None:
+    from inspector.trace.file.scratch import no_copy, took_no_more  # as above
+
     with spool, contextlib.suppress(OSError):
         select.select([source], [], [])            # a pipe that nobody has opened to write has not ended
         os.set_blocking(source, True)
         while chunk := os.read(source, 1 << 20):
             rest = memoryview(chunk)
             while rest:
-                rest = rest[spool.write(rest) :]
+                try:
+                    rest = rest[spool.write(rest) :]
+                except OSError as error:           # what is there is shown, and why it is not all
+                    took_no_more(spool.fileno(), no_copy(name, error))
+                    return
 
 
 def _require_terminal(keyboard: bool) -> None:
     if not (keyboard and sys.stdout.isatty() and sys.stderr.isatty()):  # Textual draws on the last one
         raise CommandError(NO_TERMINAL, MISSING)
+    if _is_behind():
+        raise CommandError(BEHIND, MISSING)
+
+
+def _is_behind() -> bool:
+    """Whether it is in the background of its terminal, and no shell has it as a job to bring to the front.
+
+    The kernel would stop it at its first look at the keyboard, without a word. A job has a group of its own,
+    other than its shell's.
+    """
+    try:
+        return os.tcgetpgrp(2) != os.getpgrp() == os.getpgid(os.getppid())
+    except OSError:                        # it is not the terminal of this session
+        return False
 
 
 def _leave_root(*, lab: bool = False) -> bool:

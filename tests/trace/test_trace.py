@@ -19,6 +19,7 @@ import zstandard
 
 from inspector.model.packets import Row, first_rows
 from inspector.model.records import Statistics
+from inspector.trace.file.scratch import no_copy, path_of, scratch, took_no_more
 from inspector.trace.index.index import DTYPES
 from inspector.trace.trace import Trace, TraceError
 from inspector.wire import pcapng
@@ -282,6 +283,32 @@ def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
     trace.close()
     trace.close()
     assert trace.index.count == 10
+
+
+def test_who_has_the_file_open_to_write_may_end_the_packet_whenever_it_was_begun(tmp_path: Path) -> None:
+    """tcpdump writes 4 KB at a time: between two of them, for hours, the last packet is half there."""
+    path, data = tmp_path / "growing.pcapng", pcapng_bytes(FRAMES)
+    with path.open("wb", buffering=0) as file:
+        file.write(data[:-9])
+        os.utime(path, (1, 1))
+        with Trace.open(path) as trace:
+            trace.finish()
+            assert trace.index.count == 9 and trace.truncated is None
+            file.close()
+            assert str(trace.truncated).startswith("The file ends in the middle of packet 10")
+
+
+def test_what_a_stream_s_copy_does_not_take_is_blamed_on_its_folder(tmp_path: Path) -> None:
+    with scratch() as copy, path_of(copy.fileno()).open("rb", buffering=0) as read:
+        copy.write(pcapng_bytes(FRAMES)[:-9])
+        full = OSError(errno.ENOSPC, "No space left on device")
+        took_no_more(copy.fileno(), no_copy("standard input", full))
+        copy.close()
+        with Trace.open(path_of(read.fileno())) as trace:
+            trace.finish()
+            assert trace.index.count == 9
+            assert str(trace.truncated).startswith("standard input is read through a temporary copy, and ")
+            assert "No space left on device" in str(trace.truncated)
 
 
 def test_who_writes_at_this_moment_may_end_the_packet(tmp_path: Path) -> None:

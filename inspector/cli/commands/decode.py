@@ -112,7 +112,7 @@ def _nothing(trace: Trace, what: Export, selected: Selected) -> str:
     calls = what.chosen == "calls"
     total = amount(len(trace.calls), "system call") if calls else amount(trace.index.count, "packet")
     if not trace.index.count:
-        return "It holds no packet."
+        return "No packet of it could be read." if trace.truncated else "It holds no packet."
     if selected is None or (calls and not trace.calls):
         return f"No {what.one} in {amount(trace.index.count, 'packet')}."
     if not len(selected):

@@ -65,6 +65,8 @@ def command(file: str, what: str, others: tuple[str, ...], form: str, expression
             text = _compare(traces, (file, *others), expression, form, width)
         else:
             row = _first(traces[0], expression)
+            if row is None and traces[0].truncated and not traces[0].index.count:
+                raise CommandError(traces[0].truncated, UNREADABLE)
             if row is None:
                 raise CommandError(_nothing(expression), NO)
             chosen = row if expression else None

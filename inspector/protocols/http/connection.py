@@ -95,6 +95,10 @@ class HttpConnection:
         """Stream offset up to which the direction's bytes are taken as HTTP; what is held lies behind it."""
         return self._sides[direction].offset
 
+    def head_cut_off(self, direction: int) -> bool:
+        """True where the connection ended inside of a head of this direction."""
+        return self._sides[direction].head_cut_off
+
     def lost(self, direction: int) -> bool:
         """True after bytes that are no HTTP: what follows them in this direction is not understood."""
         return self._sides[direction].lost

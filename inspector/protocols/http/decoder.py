@@ -579,6 +579,8 @@ class HttpDecoder(Decoder[HttpMessage]):
         return message.direction, message.start, self._stop_before_events(message)
 
     def rest(self, direction: int) -> Rest:
+        if self._http.head_cut_off(direction):
+            return Rest("the beginning of a head; the connection ended before the rest of it", True)
         if self._http.lost(direction):
             return Rest("no HTTP", True)
         if self._http.under_way(direction) in self._first_event and self._events is not None:

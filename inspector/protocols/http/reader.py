@@ -108,6 +108,7 @@ class HttpReader:
         self.least = 0                     # the next one does not begin before this offset
         self._body_reader: BodyReader | None = None     # who reads the body under way
         self.lost = False                  # bytes came that are no HTTP; what follows is not understood
+        self.head_cut_off = False          # nor is a head in which the connection ended, which is HTTP
 
     @property
     def is_request(self) -> bool:
@@ -526,6 +527,7 @@ class HttpReader:
         start = self.offset if message is None else message.start
         stop = self.offset + len(self._buffer)
         if message is None:
+            self.head_cut_off = True
             where = sentence("inside a head")
         elif self._left:
             where = sentence("after {had} bytes of the body; {left} of {whole} are missing",

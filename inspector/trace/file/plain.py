@@ -17,7 +17,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Literal
 
-from inspector.trace.file.scratch import is_nameless
+from inspector.trace.file.scratch import is_nameless, why_no_more
 from inspector.wire.text import escaped
 
 _SAMPLE = 16                    # bytes by which a file is known again
@@ -61,6 +61,8 @@ class FileSource:
     def _look(self) -> None:
         """Notice what was written: more at the end, less than there was, or something else over it."""
         status = os.fstat(self._descriptor)
+        if not self.ended:
+            self.problem = why_no_more(self._descriptor)
         if self.ended or (status.st_mtime_ns == self._written and status.st_size == self._size):
             return
         self._written = status.st_mtime_ns
@@ -166,8 +168,12 @@ class FileSource:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing was written for a while, so that nobody is likely to write on."""
-        return not 0 <= time.time_ns() - os.fstat(self._descriptor).st_mtime_ns < _WRITING_NS
+        """Whether nothing was written for a while, and nobody is known to have it open to write on.
+
+        What a program wrote so far often ends in the middle of a packet: it writes whole buffers.
+        """
+        recent = 0 <= time.time_ns() - os.fstat(self._descriptor).st_mtime_ns < _WRITING_NS
+        return not recent and not _is_open_for_writing(self._descriptor)
 
     def share(self) -> float:
         """All of a file is readable at once."""

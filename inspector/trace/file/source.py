@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from itertools import repeat
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Protocol
 
 from inspector.trace.file.decompressed import Stream, is_compressed
 from inspector.trace.file.plain import FileSource, Writer
-from inspector.trace.file.scratch import scratch
+from inspector.trace.file.scratch import no_copy, scratch
 from inspector.trace.file.supply import FileSupply, PipeSupply
 from inspector.trace.limits import chosen
 from inspector.wire.text import escaped
@@ -126,7 +125,7 @@ class SpoolSource:
                     rest = rest[self._spool.write(rest) :]
             except OSError as error:
                 self.ended = True
-                self.problem = _no_copy(self._supply.name, error)
+                self.problem = no_copy(self._supply.name, error)
                 break
             self._size += len(data)
             self._hold_to_limit()
@@ -174,16 +173,6 @@ class SpoolSource:
         """Close input and spool."""
         self._supply.close()
         self._spool.close()
-
-
-def _no_copy(name: str, error: OSError) -> str:
-    """The culprit is the folder, not the capture."""
-    try:
-        folder = tempfile.gettempdir()
-    except OSError:
-        folder = "the temporary folder"
-    return (f"{escaped(name)} is read through a temporary copy, and {escaped(folder)} does not take it: "
-            f"{error.strerror}. TMPDIR names another folder.")
 
 
 def open_source(path: str | Path) -> Source:

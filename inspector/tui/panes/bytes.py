@@ -26,6 +26,8 @@ from inspector.views.detail.bytes import HexDump, Mark, bits_lines, bytes_per_li
 from inspector.views.line.spans import Line
 
 HINT = marked("The bytes of the packet that is chosen stand here; a system call has none.")
+GONE = marked("The file does not hold this packet's bytes any more.")
+NONE_CAPTURED = marked("No byte of this packet was captured.")
 
 
 class HexList(LineList):
@@ -154,6 +156,8 @@ class BytesPane(ListPane):
         self.query_one(Head).again()
         if not self._frame:
             self.lines.show_bytes(None, None)
+            if row is not None:
+                self.hint(GONE if self.trace.index.cap_len[row] else NONE_CAPTURED)
             return
         width = self.lines.line_width
         marks = [Mark(field.start, field.stop)] if field is not None and field.stop > field.start else []

@@ -133,6 +133,8 @@ class FindingsPane(ListPane):
             nothing = tr("In what there is: nothing to complain about." if lacking else
                          "Nothing to complain about so far." if self.so_far else
                          "Nothing to complain about.")
+            if lacking and self.trace is not None and not self.trace.index.count:
+                nothing = ""               # there is nothing to judge
             self.hint(" ".join(filter(None, (lacking, nothing, outside))))
         self._refresh_heads()
         return not findings.complete

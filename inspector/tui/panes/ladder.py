@@ -76,9 +76,10 @@ class LadderPane(ListPane):
         "itself woke its receiving thread to close the socket, by shutdown(SHUT_RD), which sends nothing.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "relative", "Relative/raw", show=False, id="ladder.relative",
+        Binding("r", "relative", "Relative/raw", id="ladder.relative",
                 tooltip="Sequence numbers from 0, or as on the wire"),
-        Binding("a", "whole", "All/one conversation", show=False, id="ladder.whole"),
+        Binding("a", "whole", "All/one", id="ladder.whole",
+                tooltip="All conversations, or the one that is chosen"),
     ]
 
     def __init__(self, spec: PaneSpec) -> None:

@@ -27,8 +27,9 @@ FIRST = ("filter.done", "filter.leave", "composer.send", "composer.leave",
          "list.open", "pane.back", "pane.copy", "pane.whole")
 FIRST_IN_LADDER = ("wire.pass", "wire.drop", "wire.double", "wire.delay", "wire.swap", "wire.hold",
                    "session.pause", "session.step", "session.say-client", "session.say-server", "session.end",
-                   "list.open", "pane.copy")
+                   "list.open", "pane.copy", "ladder.whole", "ladder.relative")
 SHARED = ("list", "pane", "session", "wire", "words", "number", "trace", "hand", "app")  # of several panes
+LAST = "workbench"                     # where there is room: what goes on anywhere, whatever the pane
 ALWAYS = ("app.help", "app.quit", "help.back", "prompt.cancel", "menu.cancel")
 
 
@@ -133,7 +134,8 @@ def _rank(first: tuple[str, ...], binding: Binding) -> int:
     name = binding.id or ""
     if name in first:
         return 1 + first.index(name)
-    return 1 + len(first) if name.partition(".")[0] in SHARED else 0
+    group = name.partition(".")[0]
+    return 2 + len(first) if group == LAST else 1 + len(first) if group in SHARED else 0
 
 
 def _size(key: tuple[str, str, str, bool]) -> int:

@@ -174,12 +174,18 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
             self.vertical_scrollbar.window_virtual_size = count
         if self.cursor is not None and self.cursor >= count:
             self.cursor = count - 1 if count else None
-        if self.following or not news:
+        if not news:
             self.seen = count
         if self.following or self.scroll_y > self.max_scroll_y:
             self._place(self.max_scroll_y)
+        self._look()
         if not unseen_here:
             self.again()
+
+    def _look(self) -> None:
+        """Whoever has the last line in sight has seen all; what comes below from now on is new."""
+        if self.following or round(self.scroll_y) + self.scrollable_content_region.height >= self.count:
+            self.seen = self.count
 
     def again(self) -> None:
         """Draw again what is seen, from the same lines: those of them that are others now."""
@@ -232,6 +238,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        self._look()
         if self._moving or old_value == new_value:
             return
         down, at_end = new_value > old_value, new_value >= self.max_scroll_y
@@ -255,6 +262,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         self.refill()
 
     def on_resize(self, _event: events.Resize) -> None:
+        self._look()
         if isinstance(self._provider, Paragraph):
             self.call_after_refresh(self._wrap_anew)
         elif self.following:

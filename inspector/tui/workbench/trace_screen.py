@@ -96,6 +96,12 @@ class TraceScreen(BaseScreen, SessionControl):
         return self.session is not None or self._joined
 
     @property
+    def has_ended(self) -> bool:
+        """Whether what the trace is of is over: a session, what was watched, a program."""
+        return self.state.ended or (self.session is not None and self.trace is not None
+                                    and not self.session.alive)
+
+    @property
     def program(self) -> str:
         """The program that the trace was made around, as one would type it by name; not safe to show."""
         return self.state.program
@@ -120,6 +126,9 @@ class TraceScreen(BaseScreen, SessionControl):
     def state_changed(self, state: SessionState, *, live: bool) -> None:
         """The session stands otherwise. `live`: its ends take commands."""
         raise NotImplementedError
+
+    def agent_ended(self) -> None:
+        """Nobody writes the trace any more."""
 
     # --- the trace ---
 
@@ -240,6 +249,7 @@ class TraceScreen(BaseScreen, SessionControl):
             if failure:
                 self.app.notify(escaped(failure), severity="error", timeout=30)
             self._show_title()
+            self.agent_ended()
 
     def _new_state(self, state: SessionState) -> None:
         reached = state.limit if state.limit != self.state.limit else ""
@@ -298,7 +308,7 @@ class TraceScreen(BaseScreen, SessionControl):
         else:
             spec = session.spec
             life = "starting" if trace is None else "paused" if self.is_held else "live"
-            if trace is not None and (state.ended or not session.alive):
+            if trace is not None and self.has_ended:
                 life = "ended"
             name = tr(kind_of(spec).title) if spec else tr("Watching")
             address = state.address or (join_endpoint(spec.address, spec.port) if spec else

@@ -118,14 +118,14 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         *TraceScreen.TRACE_BINDINGS,
         *WireControl.WIRE_BINDINGS,
         *HandingOn.HANDING_BINDINGS,
-        Binding("z", "zoom", "Zoom", show=False, id="workbench.zoom", tooltip="This pane alone, or all"),
+        Binding("z", "zoom", "Zoom", id="workbench.zoom", tooltip="This pane alone, or all"),
         *(Binding(spec.key, f"show_pane('{spec.id}')", spec.title, show=False, id=f"workbench.{spec.id}")
           for spec in PANES),
         *(Binding(f"ctrl+{key}", f"size('{what}', {step})", name, show=False, id=f"workbench.{what}-{key}")
           for key, what, step, name in SIZE_KEYS),
         Binding("left_square_bracket", "turn(-1)", "Pane before", show=False, id="workbench.before"),
         Binding("right_square_bracket", "turn(1)", "Pane after", show=False, id="workbench.after"),
-        *(Binding(one.key, f"pane('{spec.id}', '{one.action}')", one.name, show=False,
+        *(Binding(one.key, f"pane('{spec.id}', '{one.action}')", one.name,
                   id=f"workbench.{one.action.replace('_', '-')}")
           for spec in PANES for one in spec.anywhere),
     ]
@@ -398,14 +398,16 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
             self.trace is None or not self.trace.calls)
         if not (self.is_live or of_program) or (self.session is not None and self.session.spec is not None):
             return ""
-        if self.state.ended:
+        what = escaped(self.program if self.session is None else watch.words, 60)
+        if of_program:
             return tr("It has ended, and no packet came on this loopback. 'inspector exec --syscalls' shows"
                       " what a program asks of its system.")
+        if self.has_ended:
+            return tr("The capture has ended, and no packet came ({what}).", what=what)
         if reached:
             addresses = escaped(tr(" or ").join(reached), 200)
             return tr("Talk to {addresses}: what is said there is led through the lab and shown here.",
                       addresses=addresses)
-        what = escaped(self.program if self.session is None else watch.words, 60)
         return tr("Waiting for the first packet ({what}): it is shown here as soon as it comes.", what=what)
 
     def _show_composers(self, spec: SessionSpec) -> None:
@@ -451,10 +453,13 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         return self.app.screen is self and here and not self._turned and self.selection == NOTHING
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:
+        self.agent_ended()
+        self.query_one(LadderPane).show_session(state.waiting, live=live)
+
+    def agent_ended(self) -> None:
         if self.trace is not None and not self.trace.index.count:
             for pane in self.panes:
                 pane.wait_for(self._waits_for())
-        self.query_one(LadderPane).show_session(state.waiting, live=live)
 
     def choose(self, selection: Selection) -> None:
         """Show this selection in every pane."""

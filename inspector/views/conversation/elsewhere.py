@@ -12,6 +12,8 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.language import sentence, tr
 from inspector.model.numbers import TCP
 from inspector.model.packets import packet_number, row_at
+from inspector.model.units import amount
+from inspector.trace.flows.missing import missing_bytes
 from inspector.trace.packet.facts import DEEP
 from inspector.views.conversation.messages import message_layer
 from inspector.views.line.document import Document, Page
@@ -75,11 +77,20 @@ class Elsewhere:
         if self._protocol == "udp":
             return tr("UDP {number} has no stream of messages: every datagram stands for itself, and the "
                       "packets tell what it says.", number=self._stream)
-        why = sentence("Its bytes are of no protocol that is known here: pane Stream shows them.")
-        streams = self._trace.flow(self._stream).streams
-        if self._trace.cut and any(gap.cut for one in streams if (gap := one.gap_from(0)) is not None):
-            why = sentence("The capture cut its packets short, so that they may be in what is not there.")
-        if not any(one.length for one in streams):
+        flow = self._trace.flow(self._stream)
+        streams = flow.streams
+        lacking = sum(missing_bytes(self._trace, flow, direction) for direction in (0, 1))
+        size = amount(lacking, "byte")
+        if not any(one.length for one in streams) and not lacking:
             why = (sentence("No bytes were sent in it so far.") if self._trace.may_grow else
                    sentence("No bytes were sent in it."))
+        elif self._trace.cut and any(gap.cut for one in streams if (gap := one.gap_from(0)) is not None):
+            why = sentence("The capture cut its packets short, so that they may be in what is not there.")
+        elif lacking and not any(one.captured for one in streams):
+            why = sentence("The capture lacks all that was sent in it, {size}.", size=size)
+        elif lacking:
+            why = sentence("The capture lacks {size} of it, so that what is spoken may not be known; pane "
+                           "Stream shows the rest.", size=size)
+        else:
+            why = sentence("Its bytes are of no protocol that is known here: pane Stream shows them.")
         return tr("No messages in this conversation, TCP {number}. {why}", number=self._stream, why=why)

@@ -201,10 +201,13 @@ def _deepest(fields: Sequence[Field], above: str, byte: int, bit: int | None) ->
 
 def _frame_field(trace: Trace, row: Row, frame: bytes) -> Field:
     index = trace.index
-    length = int(index.length[row])
+    length, captured = int(index.length[row]), int(index.cap_len[row])
     size = sentence("{length} bytes on the wire", length=length)
-    if len(frame) != length:
-        size = sentence("{length} bytes on the wire, {captured} captured", length=length, captured=len(frame))
+    if len(frame) < captured:
+        size = sentence("{length} bytes on the wire; of {captured} captured the file holds {held} now",
+                        length=length, captured=captured, held=len(frame))
+    elif captured != length:
+        size = sentence("{length} bytes on the wire, {captured} captured", length=length, captured=captured)
     before = int(index.time_ns[row]) - int(index.time_ns[max(row - 1, 0)])
     wireshark = sentence("{number}, where system calls are counted too", number=index.wireshark_number(row))
     about = (
@@ -215,7 +218,7 @@ def _frame_field(trace: Trace, row: Row, frame: bytes) -> Field:
         Field("frame.time_relative", "Since the first packet", f"{packet_time(trace, row)} s", 0, 0),
         Field("frame.time_delta", "Since the one before", f"{seconds_text(before)} s", 0, 0),
         Field("frame.len", "Length on the wire", sentence("{size} bytes", size=length), 0, 0),
-        Field("frame.cap_len", "Captured", sentence("{size} bytes", size=len(frame)), 0, 0),
+        Field("frame.cap_len", "Captured", sentence("{size} bytes", size=captured), 0, 0),
     )
     return Field("frame", sentence("Packet {number}", number=packet_number(row)), size, 0, len(frame),
                  children=about)

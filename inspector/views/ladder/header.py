@@ -90,11 +90,13 @@ def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant
 def named_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
     """The same for a head: of several conversations it names the client's port as their lines do.
 
-    At the end of all it is nobody's: each of them has its own.
+    At the end of all it is nobody's: each of them has its own. So is the server's, where there are several.
     """
     left, right, what = ladder_ends(ladder, at)
     if ladder.conversation is not None or not ladder.several or not left.address:
         return left, right, what
+    if at is None and ladder.side.several_servers:
+        right = right._replace(address=_host_of_servers(ladder.side))
     peer = outside_peers(ladder.trace).get(left.inside)
     if at is None:
         address = split_endpoint(left.inside)[0] if peer is None else tr("relayed")
@@ -104,6 +106,12 @@ def named_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
         address = tr("{address} relayed as {port}", address=peer.address,
                      port=f":{split_endpoint(left.inside)[1]}")
     return left._replace(address=address), right, what
+
+
+def _host_of_servers(side: Side) -> str:
+    """The address that all servers have, "" where they have several."""
+    hosts = {side.trace.index.address(address) for address, _ in side.servers}
+    return escaped(hosts.pop()) if len(hosts) == 1 else ""
 
 
 def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:

@@ -5,6 +5,7 @@ What was captured stands there whole up to the fault, one sentence says what hap
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -98,3 +99,17 @@ def test_folders_of_ours_that_cannot_be_written(options: str, sentence: str, tmp
                       **dict.fromkeys(folders, str(tmp_path / "mount")))
     assert (done.returncode, done.stderr) == (3 if sentence else 0, sentence)
     assert " TCP " in done.stdout or sentence
+
+
+
+@pytest.mark.parametrize("words", [("decode", "--json", "packets"), ("draw", "--to", "txt")])
+def test_a_copy_that_a_full_disk_does_not_take_says_nothing_of_the_capture(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Not that it holds no packet, which nobody knows."""
+    packed = tmp_path / "many.gz"
+    packed.write_bytes(gzip.compress(CAPTURE.read_bytes() * 40))
+    done = on_a_mount(tmp_path, "size=64k", [*COMMAND, words[0], str(packed), *words[1:]],
+                      TMPDIR=str(tmp_path / "mount"))
+    assert done.returncode == 4 and "No space left on device. TMPDIR names another" in done.stderr
+    assert "holds no packet" not in done.stderr

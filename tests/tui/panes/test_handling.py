@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -31,6 +32,7 @@ from inspector.tui.widgets.whole import WholeScreen
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.conversations.list import ConversationList
 from inspector.views.detail.call import MEANINGS
+from tests.support.captures.frames import FRAME, pcapng_bytes
 from tests.support.captures.websocket import CLIENT, exchange
 from tests.support.captures.websocket import UPGRADE as WS_UPGRADE
 from tests.support.screen.live import SMALL, USUAL, grid, idle, opened, settled, until
@@ -105,6 +107,18 @@ async def test_an_empty_result_says_so_and_escape_takes_the_filter_back() -> Non
             await shown(pilot, front, f"{empty} Escape shows all of them.")
             await pilot.press("escape")
             await until(pilot, partial(_lacks, front, "qqq"), "the list again")
+
+
+async def test_bytes_that_the_file_lost_are_not_said_to_be_none_of_the_packet(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcapng"
+    path.write_bytes(pcapng_bytes([FRAME + bytes(60_000)] * 40))        # more than is held of it
+    async with opened(path, SMALL) as (pilot, screen):
+        os.truncate(path, 100)
+        await pilot.press("2", "G", "9")
+        await until(pilot, lambda: "The file does not hold this packet's bytes any more." in grid(screen),
+                    "where they are")
+        await pilot.press("8", "home")
+        await until(pilot, lambda: "captured the file holds 0 now" in grid(screen), "what was captured")
 
 
 async def test_enter_opens_the_detail_and_escape_leads_back() -> None:

@@ -110,6 +110,28 @@ async def test_it_follows_until_one_scrolls_up_and_follows_again_at_the_end() ->
         assert app.text(9) == "line 81"
 
 
+async def test_who_has_the_last_line_in_sight_has_seen_all_however_it_came_there() -> None:
+    numbers = Numbers(30)
+    app = ListApp(numbers, follow=True)
+    async with app.run_test(size=(40, 10)) as pilot:
+        for moved in (lambda: app.list.choose(59), lambda: app.list.scroll_to_line(59),
+                      lambda: app.list.go_to(59), lambda: pilot.resize_terminal(40, 80)):
+            app.list.go_to(0)
+            numbers.count = 30
+            app.list.refill(news=False)
+            numbers.count = 60
+            app.list.refill()
+            await until(pilot, lambda: app.list.unseen == 30, "lines below")
+            coming = moved()
+            if coming is not None:
+                await coming
+            await until(pilot, lambda: app.list.unseen == 0, "nothing new below what is seen")
+            assert not app.list.following
+            numbers.count = 90
+            app.list.refill()
+            await until(pilot, lambda: app.list.unseen == 30, "what came since")
+
+
 async def test_a_click_chooses_and_a_double_click_opens() -> None:
     app = ListApp(Numbers(50), follow=True)
     async with app.run_test(size=(40, 10)) as pilot:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from inspector.tui.terminal.driver import TerminalDriver
+from tests.support.running.commands import COMMAND
+from tests.support.screen.terminal import Terminal
 
 
 class Stops(TerminalDriver):
@@ -49,3 +51,16 @@ def test_who_was_let_go_on_while_it_left_the_terminal_does_not_stop(
         os.kill(child, signal.SIGCONT)
         _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 7
+
+
+@pytest.mark.parametrize(("given", "status"), [((), 3), (("--foreground",), 0)])
+def test_who_is_started_behind_its_terminal_says_so_and_ends(given: tuple[str, ...], status: int) -> None:
+    """The kernel would stop it at its first look at the keyboard, and no shell would bring it back."""
+    words = [*given, "100", *COMMAND]
+    terminal = Terminal.of(["sh", "-c", "timeout \"$@\"; echo status $?", "sh", *words])
+    if not status:
+        terminal.until_shown("WebSocket")
+        terminal.press("q")
+    terminal.end()
+    assert f"status {status}".encode() in terminal.seen
+    assert (b"in the background of its terminal" in terminal.seen) is (status == 3)

@@ -165,6 +165,17 @@ async def test_the_keys_of_the_pane_one_is_in_come_first(live: bool) -> None:
         assert screen.front == "ladder"
 
 
+async def test_what_goes_on_anywhere_stands_last_where_it_has_room() -> None:
+    app = QuietApp(trace_path=TRACES / "tcp.pcapng")
+    async with app.run_test(size=(200, 24)) as pilot:
+        await workbench(pilot)
+        await pilot.press("1")
+        await until_keys(pilot, ("⏎ Open", "y Copy", "a All/one", "r Relative/raw"))
+        await until_keys(pilot, ("W Wireshark  z Zoom  / Filter  : Go to",))
+        await pilot.press("6")
+        await until_keys(pilot, ("W Wireshark  z Zoom  r Relative/raw  / Filter  : Go to",))
+
+
 async def until_keys(pilot: Pilot[Any], keys: tuple[str, ...]) -> None:
     """Wait until the last line names them all."""
     await until(pilot, lambda: all(key in last_line(pilot) for key in keys), f"{keys} in the last line")

@@ -50,6 +50,18 @@ async def test_what_ended_a_watch_is_told_and_stays_in_the_title(
         assert kept.index.count == index.count and kept.truncated is None
 
 
+@pytest.mark.skipif(not may_capture(), reason="needs root or CAP_NET_RAW")
+async def test_a_watch_that_ended_without_a_packet_waits_for_none() -> None:
+    app = QuietApp(watch=Watch((45876,), limits=Limits(seconds=0.2)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await workbench(pilot)
+        for key in "132":
+            await pilot.press(key)
+            await until(pilot, lambda: "The capture has ended, and no packet came (port 45876)."
+                        in grid(app.screen), "what became of it")
+        assert "Waiting for" not in grid(app.screen)
+
+
 @needs_lab
 @pytest.mark.parametrize("taken", [False, True])
 async def test_an_empty_relay_opens_on_its_ladder_and_says_where_to_talk(taken: bool) -> None:

@@ -6,6 +6,7 @@ snapshot length, and growing packet by packet as a live one does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from inspector.model.packets import Row, first_rows
 from inspector.protocols import REGISTRY
 from inspector.trace.flows.missing import sent
 from inspector.trace.trace import Trace
+from inspector.views.conversation.elsewhere import Elsewhere
 from inspector.views.conversation.messages import MessageList
 from inspector.views.conversation.stream.follow import MODES, FollowStream, Mode
 from inspector.views.line.spans import plain
@@ -122,6 +124,7 @@ def test_a_live_stream_shows_what_its_file_does(name: str, mode: Mode, tmp_path:
 # --- what is said of it ---
 
 GET = (CLIENT, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
 
@@ -137,6 +140,42 @@ def test_a_body_that_was_cut_off_is_shown() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"
     lines = lines_of(traced(exchange(GET, (SERVER, head + b"abc"), end="F")), 0)
     assert lines[-2:] == ["  abc", "  [the connection ended before the rest of this message]"]
+
+
+@pytest.mark.parametrize("by", [CLIENT, SERVER])
+def test_a_head_in_which_the_connection_ended_is_no_less_http(by: int) -> None:
+    head = b"GET /a HTTP/1.1\r\nHo" if by == CLIENT else b"HTTP/1.1 200 OK\r\nContent-Ty"
+    lines = lines_of(traced(talk(GET, *([(SERVER, ANSWER)] if by == CLIENT else []), (by, head), end="F",
+                                 first=by)), 0)
+    place = next(n for n, line in enumerate(lines) if "the beginning of a head; the connection ended" in line)
+    assert lines[place + 1 :] == [f"  {line}" for line in head.decode().split("\r\n")]
+
+
+def test_a_message_that_was_cut_by_the_capture_is_not_said_to_go_on(tmp_path: Path) -> None:
+    with traced(talk(GET, (SERVER, ANSWER), end="F")) as whole:
+        path = write(tmp_path / "cut.pcapng", whole, list(range(whole.index.count)), 66)
+        with Trace.open(path) as trace:
+            trace.finish()
+            lines, page = lines_of(trace, 0), Elsewhere(trace, "tcp", 0).page(80)
+    assert "[the beginning of a message that was not captured whole]" in " ".join(lines)
+    assert not [line for line in lines if "not ended yet" in line]
+    assert "cut its packets short" in " ".join(plain(page.line(n, 80)) for n in range(page.count))
+
+
+@pytest.mark.parametrize(("kept", "said"), [
+    (lambda size: size == 40, "The capture lacks all that was sent in it, 60 bytes."),
+    (lambda size: size != 90, "The capture lacks 50 bytes of it, so that what is spoken may not be known"),
+])
+def test_messages_do_not_say_that_nothing_was_sent_where_the_capture_lacks_it(
+    tmp_path: Path, kept: Callable[[int], bool], said: str
+) -> None:
+    with traced(talk((CLIENT, b"ab cd"), (SERVER, b"x" * 50), (CLIENT, b"ab cd"), end="F")) as whole:
+        rows = [row for row, size in enumerate(whole.index.length.tolist()) if kept(size)]
+        assert len(rows) < whole.index.count
+        with Trace.open(write(tmp_path / "lost.pcapng", whole, rows)) as trace:
+            trace.finish()
+            page = Elsewhere(trace, "tcp", 0).page(200)
+            assert said in " ".join(plain(page.line(n, 200)) for n in range(page.count))
 
 
 def test_what_follows_an_upgrade_is_shown() -> None:

@@ -92,6 +92,18 @@ def test_the_head_of_relayed_conversations_says_as_what_their_lines_name_them(tm
         assert ":58212 relayed as :35064" in plain(ladder.header(80, 0)[0])
 
 
+def test_at_the_end_of_several_hops_the_head_names_no_single_one(tmp_path: Path) -> None:
+    network = Network()
+    for ports in ((50412, 8000), (50413, 8001)):
+        network.ports = ports
+        network.handshake()
+    with network.open(tmp_path / "x.pcapng") as trace:
+        ladder = Ladder(trace)
+        assert not any(f":{port}" in plain(ladder.header(100)[0]) for port in (8000, 8001, 50412, 50413))
+        assert plain(ladder.header(100)[0]).count("127.0.0.1 ") == 2
+        assert ":50412 " in plain(ladder.header(100, 0)[0]) and ":8000 " in plain(ladder.header(100, 0)[0])
+
+
 def test_a_margin_of_80_columns_tells_which_direction_was_shut_down() -> None:
     with open_trace("tcp-half-close") as trace:
         ladder = Ladder(trace)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inspector.lessons.format.model import Lesson
     from inspector.model.packets import Instant, Row
     from inspector.model.spec import SessionSpec
+    from inspector.views.ladder.ends import Conversation
     from inspector.wire.dissection.field import Field
 
 
@@ -26,7 +27,8 @@ class Selection:
 
     `row`: packet, 0-based. `call`: (pid, id) of a system call. `rows`: all packets that carry what was
     chosen (a message's), `row` among them. `path` and `field`: a field of the packet's detail, with the
-    bytes and bits that hold it. `byte`: the byte of the frame that led to it. `at`: the moment of a call.
+    bytes and bits that hold it. `byte`: the byte of the frame that led to it. `at`: the moment of a call,
+    `of` the conversation that it was made on.
     """
 
     row: Row | None = None
@@ -36,6 +38,7 @@ class Selection:
     field: Field | None = None
     byte: int | None = None
     at: Instant | None = None
+    of: Conversation | None = None
 
 
 NOTHING = Selection()

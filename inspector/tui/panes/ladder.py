@@ -29,7 +29,7 @@ from inspector.tui.panes.ladder_list import LadderList
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.painter import Head
 from inspector.views.detail.whole import target_text
-from inspector.views.ladder.current import conversation_at
+from inspector.views.ladder.current import conversation_at, conversation_of_call
 from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
 from inspector.views.line.spans import Line
 
@@ -208,7 +208,9 @@ class LadderPane(ListPane):
     def _choose(self, line: int, target: Target) -> None:
         """Have all panes show what stands on a line, as it was then."""
         at = None if self.ladder is None or target.call is None else self.ladder.instant_of(line, target.call)
-        self.post_message(SelectionMade(Selection(row=target.row, call=target.call, at=at)))
+        of = None if self.trace is None or self.ladder is None or target.call is None else (
+            conversation_of_call(self.trace, self.ladder.sockets, target.call))
+        self.post_message(SelectionMade(Selection(row=target.row, call=target.call, at=at, of=of)))
 
     def whole(self, index: int) -> str:
         if self.trace is None or self.ladder is None:

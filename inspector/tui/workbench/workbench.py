@@ -378,8 +378,8 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         """Tell all panes which conversation it is about."""
         if self.trace is not None:
             stay = self.selection.call is not None
-            self.conversation = current_conversation(self.trace, self.selection.row, self.conversation,
-                                                     stay=stay, live=self.is_live)
+            self.conversation = self.selection.of or current_conversation(
+                self.trace, self.selection.row, self.conversation, stay=stay, live=self.is_live)
             for pane in self.panes:
                 pane.conversation = self.conversation
 

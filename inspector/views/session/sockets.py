@@ -15,6 +15,7 @@ from inspector.model.records import FROM, Call
 
 _ANY = {"0.0.0.0", "[::]", ""}
 _ADDRESSED = frozenset({"sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"})
+_BIND_ITSELF = frozenset({"connect", "listen", "sendto", "sendmsg", "sendmmsg"})     # give it a port (ip(7))
 _GOES_ON = ("EINPROGRESS", "EALREADY", "EINTR", "EISCONN")      # of connect(): it goes on, or has
 
 
@@ -35,7 +36,9 @@ class Socket:
     connected_ns: int = 0          # when connect() returned; 0: before all that is known
     closed_ns: int | None = None
     parent: int | None = None      # number of the listening socket that accepted it
-    peers: set[str] = field(default_factory=set)   # whom an unconnected UDP socket talked to
+    peers: dict[str, int] = field(default_factory=dict)    # whom unconnected UDP talked to, and from when
+    bound_ns: int | None = None    # when it got its own address,
+    called_ns: int | None = None   # and when its peer was named; None: before all that is known
     error: str = ""                # errno of the last call that failed,
     failed_ns: int = 0             # and when
     tried_ns: int | None = None    # when the connect() was called that did not connect it; TCP
@@ -79,6 +82,10 @@ class SocketTable:
             return
         socket = self._open.get((call.pid, call.fd)) or self._new(call, call.fd)
         self.of_call.append(socket.number)
+        if call.name in _BIND_ITSELF and socket.bound_ns is None:
+            socket.bound_ns = call.time_ns
+        if call.name == "connect" and socket.called_ns is None:
+            socket.called_ns = call.time_ns
         self._learn(socket, call)
 
     def _returned(self, index: int, call: Call) -> None:
@@ -104,6 +111,8 @@ class SocketTable:
             self._listens(socket)          # of a worker, too, that took the socket over from its parent
             return
         self._learn(socket, call)
+        if call.name == "bind" and socket.bound_ns is None:
+            socket.bound_ns = call.end_ns
         if call.name == "connect":
             socket.refused = False
         elif call.name == "listen":
@@ -144,7 +153,7 @@ class SocketTable:
         else:
             socket.peer = call.peer or socket.peer
         if socket.peer is None and call.name in _ADDRESSED and (peer := call_peer(call)):
-            socket.peers.add(peer)
+            socket.peers.setdefault(peer, call.end_ns or call.time_ns)
 
     def _learn_peer(self, socket: Socket, call: Call) -> None:
         """UDP: connect() alone makes a peer; the address of a datagram is of that datagram (udp(7))."""
@@ -197,4 +206,4 @@ def belongs_between(socket: Socket, call: Call, accepted: Socket | None, ends: t
             return peer is None or peer == other
     if call_peer(call) not in (None, client, server):
         return False
-    return socket.local is None and bool(socket.peers & {client, server})
+    return socket.local is None and bool(socket.peers.keys() & {client, server})

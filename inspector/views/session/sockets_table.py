@@ -411,7 +411,13 @@ class SocketLines:
         stream = None
         if socket.protocol == "tcp" and local and peer:
             stream = self._by_ends.get(frozenset((local, peer)))
-        peers = ", ".join(sorted(socket.peers)[:3]) + (" …" if len(socket.peers) > 3 else "")
+        talked = sorted(peer for peer, since in socket.peers.items() if self._by_now(since))
+        peers = ", ".join(talked[:3]) + (" …" if len(talked) > 3 else "")
+        spoke = stream is not None and self.row is not None and stream[1] <= self.row
+        if not (spoke or self._by_now(socket.bound_ns or 0)):       # as it was then: a later call binds it
+            local = None
+        if not (spoke or self._by_now(socket.called_ns or 0)):
+            peer = None
         parent = None if socket.parent is None else self._table.sockets[socket.parent]
         return SocketRow(
             owner=escaped(f"{role_name(socket.role)} {socket.pid}", 30),

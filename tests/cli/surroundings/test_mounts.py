@@ -101,7 +101,6 @@ def test_folders_of_ours_that_cannot_be_written(options: str, sentence: str, tmp
     assert " TCP " in done.stdout or sentence
 
 
-
 @pytest.mark.parametrize("words", [("decode", "--json", "packets"), ("draw", "--to", "txt")])
 def test_a_copy_that_a_full_disk_does_not_take_says_nothing_of_the_capture(
     words: tuple[str, ...], tmp_path: Path

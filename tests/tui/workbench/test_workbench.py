@@ -28,6 +28,8 @@ from inspector.tui.widgets.prompt import MenuScreen, PromptScreen
 from inspector.tui.widgets.tab_bar import TabBar
 from inspector.tui.widgets.title_bar import TitleBar, title_right
 from inspector.tui.workbench.workbench import WorkbenchScreen
+from inspector.views.ladder.current import conversation_of_call
+from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import plain
 from tests.support.captures.frames import pcapng_bytes
 from tests.support.captures.traces import TRACES
@@ -132,6 +134,22 @@ async def test_a_call_is_chosen_in_the_margin_and_told() -> None:
         sockets = lines(list_of(screen, "sockets"))              # of that moment, as the ladder's head
         assert any("As they were at socket(), before packet 1." in line for line in sockets)
         assert not any("ESTABLISHED" in line or "TIME-WAIT" in line for line in sockets)
+
+
+async def test_a_call_leads_the_panes_to_the_conversation_it_was_made_on() -> None:
+    async with opened("http-connections.pcapng") as (pilot, screen):
+        await pilot.press("1")
+        pane = screen.query_one(LadderPane)
+        if pane.ladder is not None and pane.ladder.conversation is not None:
+            await pilot.press("a")
+        ladder, trace = pane.ladder, screen.trace
+        assert ladder is not None and ladder.conversation is None and trace is not None
+        calls = [ladder.target(line).call for line in range(ladder.count)]
+        of = [None if call is None else conversation_of_call(trace, ladder.sockets, call) for call in calls]
+        for stream in (0, 1, 0):
+            list_of(screen, "ladder").go_to(of.index(Conversation("tcp", stream)))
+            await settled(pilot)
+            assert screen.conversation == ("tcp", stream)
 
 
 async def test_left_and_right_choose_between_a_call_and_its_packet() -> None:

@@ -10,6 +10,7 @@ from inspector.model.packets import Row, first_rows
 from inspector.model.records import Call
 from inspector.trace.trace import Trace
 from inspector.views.ladder.calls import wakes_itself
+from inspector.views.ladder.current import conversation_of_call
 from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
 from inspector.views.ladder.printed import LadderText
 from inspector.views.line.spans import cell_width, plain
@@ -298,3 +299,20 @@ def test_a_receive_that_was_woken_is_never_drawn_as_the_end_of_the_stream() -> N
     for named in (False, True):
         for width in range(len("woken"), 60):
             assert "woken" in plain(call_line(call, "return", width, named=named)), (named, width)
+
+
+def test_a_call_is_of_the_conversation_whose_socket_it_was_made_on() -> None:
+    with open_trace("http-connections") as trace:
+        ladder, seen = Ladder(trace), set()
+        for call in trace.calls:
+            found = conversation_of_call(trace, ladder.sockets, (call.pid, call.id))
+            if call.name in ("socket", "bind", "listen") and call.role == "server":
+                assert found is None                       # of no single one
+            if found is not None and call.peer and call.local:
+                flow = trace.flow(found.stream)
+                assert {call.local, call.peer} == {join_endpoint(*flow.a), join_endpoint(*flow.b)}
+                seen.add((found.stream, call.role))
+        assert seen == {(stream, role) for stream in (0, 1) for role in ("client", "server")}
+        accepts = [call for call in trace.calls if call.name == "accept" and call.result is not None]
+        assert [conversation_of_call(trace, ladder.sockets, (one.pid, one.id)) for one in accepts] == [
+            ("tcp", stream) for stream in range(len(accepts))]

@@ -85,7 +85,7 @@ def test_connect_alone_connects_and_may_be_taken_back() -> None:
         calls.append(step)
         table.update(calls)
         assert table.sockets[0].peer == wanted
-    assert table.sockets[0].peers == {other}
+    assert set(table.sockets[0].peers) == {other}
     inherited = SocketTable()                                    # connected before its program was watched
     inherited.update([call("getsockname", "3", peer)])
     assert inherited.sockets[0].peer == peer
@@ -300,3 +300,33 @@ def test_after_the_last_packet_it_is_told_as_at_the_end(tmp_path: Path) -> None:
         cut.finish()
         assert custody(cut, 0, Row(cut.index.count - 1)) == custody(cut, 0)
         assert all(way.unread == 0 for way in custody(cut, 0))
+
+
+def test_at_a_chosen_call_a_socket_has_no_address_that_a_later_call_gives_it() -> None:
+    with open_trace("tcp") as trace:
+        ladder, sockets = Ladder(trace, None), SocketLines(trace)
+        told: dict[str, list[tuple[str, str]]] = {}
+        for line in range(ladder.count):
+            for call in (target.call for target in ladder.targets(line) if target.call is not None):
+                sockets.look_at(None, call, ladder.instant_of(line, call))
+                sockets.update()
+                made = next(one for one in trace.calls if (one.pid, one.id) == call)
+                first = next((one for one in sockets.rows if one.role == made.role), None)
+                if first is not None:
+                    told.setdefault(f"{made.role} {made.name}", []).append((first.local, first.peer))
+        assert told["server socket"] == told["server setsockopt"] == [("not bound", "–")]
+        assert told["server listen"] == [("127.0.0.1:9000", "–")]
+        assert told["client socket"] == [("not bound", "–")]
+        local, peer = told["client connect"][-1]
+        assert local.startswith("127.0.0.1:") and peer == "127.0.0.1:9000"
+
+
+def test_at_a_chosen_call_an_unconnected_socket_has_talked_to_nobody_whom_it_meets_later() -> None:
+    with open_trace("udp") as trace:
+        ladder, sockets = Ladder(trace, None), SocketLines(trace)
+        assert any(one.role == "server" and one.peer.startswith("(127.0.0.1:") for one in sockets.rows)
+        call = next(target.call for line in range(ladder.count) for target in ladder.targets(line)
+                    if target.call is not None)
+        sockets.look_at(None, call, ladder.instant_of(0, call))
+        sockets.update()
+        assert not any("(" in one.peer for one in sockets.rows)

@@ -295,7 +295,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     def action_help(self) -> None:
         from inspector.tui.launcher.help import HelpScreen
 
-        if not self.screen.is_modal:
+        if not self.screen.is_modal or hasattr(self.screen, "LEGEND"):      # a box may have its own
             self.push_screen(HelpScreen.of(self.screen))
 
     @on(LanguageAsked)

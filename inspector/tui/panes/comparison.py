@@ -43,7 +43,19 @@ class CompareScreen(BaseModal[None]):
     `path`: the file of the trace that it stands over, which is not offered.
     """
 
+    LEGEND_TITLE = "Compare"
+    LEGEND = (
+        "A column for each conversation: who they are, what each cost, then its steps, packets and system "
+        "calls, those that match in one line. **≠** stands before a step that is not at this place in all "
+        "of them, **≈** before one that is in all with another size, protocol or call; what has no sign is "
+        "the same.",
+        "**bytes of headers** are all but what TCP, UDP or IP carried. **round trips**: how often the client "
+        "sent something and the server then did; what only acknowledges counts as nothing.",
+        "**Enter** shows all of a line, **o** puts another capture, or a session before this one, beside "
+        "these, four at most; **y** copies all. In Conversations **=** marks what is compared.",
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "app.help", "Help", key_display="?", id="compare.help"),
         Binding("escape,equals_sign,q", "dismiss", "Back", key_display="esc", id="compare.back"),
         Binding("o", "open", "With a file", id="compare.open",
                 tooltip="Beside these, the conversation of another capture"),

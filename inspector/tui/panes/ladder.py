@@ -61,7 +61,8 @@ class LadderPane(ListPane):
         "pass, **d** drops it, **b** has it arrive twice, **t** a second later, **u** after the next one; "
         "**P** lets all pass, or holds them again. They mean the chosen packet, else the one that waits "
         "longest: it says **▸ waits for you**, the others **waits**, and the line above how many there are. "
-        "**[again]**: its sender has sent the same before. **✗** ends the line of a packet that was lost.",
+        "**[again]**: its sender has sent the same before, a retransmission (Packets and Detail have "
+        "Wireshark's word). **✗** ends the line of a packet that was lost.",
         "On a wire that is slow or long, **▶ on its way** is a packet that has left and not come; **[took 50 "
         "ms]**: it came so long after the height at which it stands, where it left.",
         "While a session lives: **c** and **v** type what the client or the server says, **space** pauses "

@@ -30,7 +30,7 @@ FIRST_IN_LADDER = ("wire.pass", "wire.drop", "wire.double", "wire.delay", "wire.
                    "list.open", "pane.copy", "ladder.whole", "ladder.relative")
 SHARED = ("list", "pane", "session", "wire", "words", "number", "trace", "hand", "app")  # of several panes
 LAST = "workbench"                     # where there is room: what goes on anywhere, whatever the pane
-ALWAYS = ("app.help", "app.quit", "help.back", "prompt.cancel", "menu.cancel")
+ALWAYS = ("app.help", "app.quit", "compare.help", "help.back", "prompt.cancel", "menu.cancel")
 
 
 class Key(NamedTuple):

@@ -189,7 +189,13 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
             turnstile_of(self).after_refresh(self, self._focus_first)
         if self.session is not None and self.session.spec is not None:
             self._show_composers(self.session.spec)
+            if self.session.spec.to:               # who talks to a service has come to type
+                turnstile_of(self).after_refresh(self, self._type_first)
         self.begin()
+
+    def _type_first(self) -> None:
+        if self.is_untouched:
+            self.action_compose("client")
 
     def _focus_first(self) -> None:
         """Give the keys to the pane that was opened at first, unless another one was asked for by now."""

@@ -65,7 +65,6 @@ def test_a_person_talks_to_a_web_server(tmp_path: Path) -> None:
         words = [*COMMAND, "talk", url, "--header", "X-Own: mine"]
         with terminal(tmp_path, words, size=(120, 40)) as app:
             app.until_shown("GET /first?a=b", "200 OK")
-            app.write(b"c")
             app.write(b"GET /second\r")
             app.until_shown("GET /second")
             app.write(b"\x11")

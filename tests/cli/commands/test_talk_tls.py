@@ -157,7 +157,7 @@ def test_a_person_talks_to_a_secure_websocket(tmp_path: Path) -> None:
         words = [*COMMAND, "talk", f"wss://localhost:{port}/chat", "--insecure"]
         with terminal(tmp_path, words, size=(120, 40)) as app:
             app.until_shown("101 Switching Protocols")
-            app.write(b"chello\r")
+            app.write(b"hello\r")
             app.until_shown('"hello"')
             app.write(b"\x1b\x11")
             app.read_until(LEFT)

@@ -110,9 +110,12 @@ async def test_conversations_that_are_marked_stand_side_by_side() -> None:
         pane = screen.query_one(ConversationsPane)
         await until(pilot, lambda: pane.lines.has_focus and pane.lines.cursor == 0, "the first line")
         await pilot.press("equals_sign", "down", "equals_sign")
-        await until(pilot, lambda: "Conversations side by side" in grid(app_screen(pilot)), "the comparison")
+        await until(pilot, lambda: "round trips" in grid(app_screen(pilot)), "the comparison")
         shown = grid(app_screen(pilot))
         assert "1  Redis" in shown and "2  Redis" in shown and "round trips" in shown
+        await pilot.press("question_mark")                        # it has a help of its own
+        await until(pilot, lambda: "round trips: how often" in grid(app_screen(pilot)), "what it means")
+        await pilot.press("escape")
         await pilot.press(*["down"] * 13, "enter")                # what is cut is read whole
         await until(pilot, lambda: type(app_screen(pilot)).__name__ == "WholeScreen", "all of a line")
         assert "COMMAND DOCS" in grid(app_screen(pilot))

@@ -145,14 +145,14 @@ def test_a_body_that_was_cut_off_is_shown() -> None:
 @pytest.mark.parametrize("by", [CLIENT, SERVER])
 def test_a_head_in_which_the_connection_ended_is_no_less_http(by: int) -> None:
     head = b"GET /a HTTP/1.1\r\nHo" if by == CLIENT else b"HTTP/1.1 200 OK\r\nContent-Ty"
-    lines = lines_of(traced(talk(GET, *([(SERVER, ANSWER)] if by == CLIENT else []), (by, head), end="F",
+    lines = lines_of(traced(exchange(GET, *([(SERVER, ANSWER)] if by == CLIENT else []), (by, head), end="F",
                                  first=by)), 0)
     place = next(n for n, line in enumerate(lines) if "the beginning of a head; the connection ended" in line)
     assert lines[place + 1 :] == [f"  {line}" for line in head.decode().split("\r\n")]
 
 
 def test_a_message_that_was_cut_by_the_capture_is_not_said_to_go_on(tmp_path: Path) -> None:
-    with traced(talk(GET, (SERVER, ANSWER), end="F")) as whole:
+    with traced(exchange(GET, (SERVER, ANSWER), end="F")) as whole:
         path = write(tmp_path / "cut.pcapng", whole, list(range(whole.index.count)), 66)
         with Trace.open(path) as trace:
             trace.finish()
@@ -169,7 +169,7 @@ def test_a_message_that_was_cut_by_the_capture_is_not_said_to_go_on(tmp_path: Pa
 def test_messages_do_not_say_that_nothing_was_sent_where_the_capture_lacks_it(
     tmp_path: Path, kept: Callable[[int], bool], said: str
 ) -> None:
-    with traced(talk((CLIENT, b"ab cd"), (SERVER, b"x" * 50), (CLIENT, b"ab cd"), end="F")) as whole:
+    with traced(exchange((CLIENT, b"ab cd"), (SERVER, b"x" * 50), (CLIENT, b"ab cd"), end="F")) as whole:
         rows = [row for row, size in enumerate(whole.index.length.tolist()) if kept(size)]
         assert len(rows) < whole.index.count
         with Trace.open(write(tmp_path / "lost.pcapng", whole, rows)) as trace:

@@ -411,8 +411,8 @@ class SocketLines:
         stream = None
         if socket.protocol == "tcp" and local and peer:
             stream = self._by_ends.get(frozenset((local, peer)))
-        talked = sorted(peer for peer, since in socket.peers.items() if self._by_now(since))
-        peers = ", ".join(talked[:3]) + (" …" if len(talked) > 3 else "")
+        met = sorted(peer for peer, since in socket.peers.items() if self._by_now(since))
+        peers = ", ".join(met[:3]) + (" …" if len(met) > 3 else "")
         spoke = stream is not None and self.row is not None and stream[1] <= self.row
         if not (spoke or self._by_now(socket.bound_ns or 0)):       # as it was then: a later call binds it
             local = None

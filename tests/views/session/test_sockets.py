@@ -305,7 +305,7 @@ def test_after_the_last_packet_it_is_told_as_at_the_end(tmp_path: Path) -> None:
 def test_at_a_chosen_call_a_socket_has_no_address_that_a_later_call_gives_it() -> None:
     with open_trace("tcp") as trace:
         ladder, sockets = Ladder(trace, None), SocketLines(trace)
-        told: dict[str, list[tuple[str, str]]] = {}
+        addresses: dict[str, list[tuple[str, str]]] = {}
         for line in range(ladder.count):
             for call in (target.call for target in ladder.targets(line) if target.call is not None):
                 sockets.look_at(None, call, ladder.instant_of(line, call))
@@ -313,11 +313,11 @@ def test_at_a_chosen_call_a_socket_has_no_address_that_a_later_call_gives_it() -
                 made = next(one for one in trace.calls if (one.pid, one.id) == call)
                 first = next((one for one in sockets.rows if one.role == made.role), None)
                 if first is not None:
-                    told.setdefault(f"{made.role} {made.name}", []).append((first.local, first.peer))
-        assert told["server socket"] == told["server setsockopt"] == [("not bound", "–")]
-        assert told["server listen"] == [("127.0.0.1:9000", "–")]
-        assert told["client socket"] == [("not bound", "–")]
-        local, peer = told["client connect"][-1]
+                    addresses.setdefault(f"{made.role} {made.name}", []).append((first.local, first.peer))
+        assert addresses["server socket"] == addresses["server setsockopt"] == [("not bound", "–")]
+        assert addresses["server listen"] == [("127.0.0.1:9000", "–")]
+        assert addresses["client socket"] == [("not bound", "–")]
+        local, peer = addresses["client connect"][-1]
         assert local.startswith("127.0.0.1:") and peer == "127.0.0.1:9000"
 
 

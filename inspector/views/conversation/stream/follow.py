@@ -356,10 +356,10 @@ class FollowStream:
         stream, start = self._pump.streams[direction], self._pump.position[direction]
         if self._decoded and start < stream.length:
             stop = min(stream.length, start + JSON_LIMIT)
-            told = self.trace.application(self.stream).rest(direction)
-            cut = not told.final and not self.trace.may_grow and self._missing(direction, start) is not None
+            left = self.trace.application(self.stream).rest(direction)
+            cut = not left.final and not self.trace.may_grow and self._missing(direction, start) is not None
             self._fill(direction, stop, tr("the beginning of a message that was not captured whole") if cut
-                       else tr(told.text))
+                       else tr(left.text))
             if stop < stream.length:
                 self._note(direction, stop, stream.length,
                            tr("{count:,} more bytes of it", count=stream.length - stop))

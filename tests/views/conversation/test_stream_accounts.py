@@ -153,7 +153,7 @@ def test_a_head_in_which_the_connection_ended_is_no_less_http(by: int) -> None:
 
 def test_a_message_that_was_cut_by_the_capture_is_not_said_to_go_on(tmp_path: Path) -> None:
     with traced(exchange(GET, (SERVER, ANSWER), end="F")) as whole:
-        path = write(tmp_path / "cut.pcapng", whole, list(range(whole.index.count)), 66)
+        path = write(tmp_path / "cut.pcapng", whole, list(range(whole.index.count)), 50)
         with Trace.open(path) as trace:
             trace.finish()
             lines, page = lines_of(trace, 0), Elsewhere(trace, "tcp", 0).page(80)

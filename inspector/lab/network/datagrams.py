@@ -22,13 +22,16 @@ Refuse = Callable[[], None]        # says once, in words, that nobody is there
 
 
 class Forwarder(asyncio.DatagramProtocol):
-    """Protocol of the socket in the lab. `server`: family and address outside, as getaddrinfo gives them.
+    """Protocol of `inside`, the socket in the lab. `server`: family and address outside, as getaddrinfo
+    gives them.
 
     `errors`: a raw ICMP socket of the lab, by which a client hears that nobody is there; None where there can
     be none. `refused` is called as often as the host says so.
     """
 
-    def __init__(self, family: int, server: Address, errors: socket.socket | None, refused: Refuse) -> None:
+    def __init__(self, inside: socket.socket, family: int, server: Address, errors: socket.socket | None,
+                 refused: Refuse) -> None:
+        self._socket = inside
         self._family, self._server = family, server
         self._errors, self._refused = errors, refused
         self._inside: asyncio.DatagramTransport | None = None
@@ -79,14 +82,21 @@ class Forwarder(asyncio.DatagramProtocol):
                 except ConnectionRefusedError:
                     self._report_refusal(client)
                     continue
-                if self._inside is not None:
-                    self._inside.sendto(answer, client)
+                self._answer(answer, client)
         except (OSError, TimeoutError):
             return
         finally:
             del self._doors[client]
             self._newest.pop(client, None)
             door.close()
+
+    def _answer(self, data: bytes, client: Address) -> None:
+        """Give a client what the server said; by the socket itself, as asyncio may skip an empty datagram."""
+        if self._inside is not None and data:
+            self._inside.sendto(data, client)
+        elif self._inside is not None:
+            with contextlib.suppress(BlockingIOError):     # it is lost, as datagrams are
+                self._socket.sendto(data, client)
 
     def _report_refusal(self, client: Address) -> None:
         """Send the client the ICMP error that a gateway would, quoting its newest datagram."""

@@ -173,7 +173,7 @@ class Relay:
         def refused() -> None:
             self._once(f"Nobody listens at {target} for datagrams: the host answered port unreachable.")
 
-        forwarder = Forwarder(family, outside, await self._errors_inside(address), refused)
+        forwarder = Forwarder(inside, family, outside, await self._errors_inside(address), refused)
         await loop.create_datagram_endpoint(lambda: forwarder, sock=inside)
 
     async def _errors_inside(self, address: str) -> socket.socket | None:

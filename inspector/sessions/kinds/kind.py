@@ -139,6 +139,10 @@ class Kind:
         if self.takes_requests:
             parse_request(message)
 
+    def endings_of(self, spec: SessionSpec) -> tuple[Ending, ...]:
+        """The ways to end that a session has: a server that is not ours is nobody's to close here."""
+        return tuple(one for one in self.endings if spec.own_server or one.command.to != "server")
+
     def read(self, text: str) -> Message:
         """A message of a script; ValueError where it cannot be one. A request goes as it stands."""
         found = self.check_message(text)

@@ -6,6 +6,7 @@ as everything else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +18,7 @@ from inspector.model.commands import Command, Connect, Pause, Resume, Send, Star
 from inspector.model.language import tr
 from inspector.model.spec import Role
 from inspector.sessions.kinds import kind_of
-from inspector.sessions.kinds.kind import Kind
+from inspector.sessions.kinds.kind import Ending
 from inspector.tui.widgets.composer import Composer, ComposerInput
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from inspector.tui.workbench.session import LiveSession
@@ -33,9 +34,9 @@ STILL_SECONDS = 0.5      # ends that did not move for so long, and do not wait, 
 BUSY_SECONDS = 3.0       # the same where one is in no call, and did not say that it has none to make
 
 
-def ending_items(kind: Kind) -> list[MenuItem]:
-    """The ways to end a session of this kind, with the keys of its menu; each gives its key."""
-    return [MenuItem(ending.key, ending.name, ending.about, ending.key) for ending in kind.endings]
+def ending_items(endings: Iterable[Ending]) -> list[MenuItem]:
+    """Ways to end a session, with the keys of its menu; each gives its key."""
+    return [MenuItem(ending.key, ending.name, ending.about, ending.key) for ending in endings]
 
 
 class SessionControl(DOMNode):
@@ -170,7 +171,7 @@ class SessionControl(DOMNode):
     def _nothing_to_step(self) -> str:
         """Why a step lets nobody go, and which keys make that otherwise."""
         spec, trace = None if self.session is None else self.session.spec, self.trace
-        endings = () if spec is None else kind_of(spec).endings
+        endings = () if spec is None else kind_of(spec).endings_of(spec)
         anew = {str(ending.command.to): (ending.key, tr(ending.name)) for ending in endings
                 if isinstance(ending.command, Connect)}
         calls = () if trace is None else trace.calls
@@ -199,15 +200,15 @@ class SessionControl(DOMNode):
         spec = None if self.session is None else self.session.spec
         if spec is None:
             return
-        kind = kind_of(spec)
+        endings = kind_of(spec).endings_of(spec)
 
         def chosen(key: str | None) -> None:
-            for ending in kind.endings:
+            for ending in endings:
                 if ending.key == key:
                     self.send(ending.command)
                     self.show_what_comes()
 
-        self.app.push_screen(MenuScreen("How should it go on, or end?", ending_items(kind)), chosen)
+        self.app.push_screen(MenuScreen("How should it go on, or end?", ending_items(endings)), chosen)
 
     def action_again(self) -> None:
         if self.session is not None and self.session.spec is not None:

@@ -58,6 +58,20 @@ def test_a_script_talks_to_a_real_service(service: tuple[str, int], tmp_path: Pa
 
 
 @needs_lab
+def test_an_empty_datagram_is_led_back_too(tmp_path: Path) -> None:
+    trace = tmp_path / "x.pcapng"
+    with socketserver.ThreadingUDPServer(("127.0.0.1", 0), EchoesDatagrams) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = inspector("run", "udp", "--to", f"127.0.0.1:{server.server_address[1]}", "--message", "A",
+                         "--message", "", "--message", "B", "--save", str(trace))
+        server.shutdown()
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = inspector("decode", str(trace), "--json", "packets", "--filter", "udp.length == 8").stdout
+    sources = [json.loads(line)["udp.srcport"] for line in printed.splitlines()]
+    assert len(sources) == 2 and sources[1] == server.server_address[1]
+
+
+@needs_lab
 def test_a_person_talks_to_a_web_server(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Greets) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

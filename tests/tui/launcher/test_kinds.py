@@ -5,6 +5,7 @@ A kind that is registered and cannot be used somewhere fails here, not in the ru
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.prompt import MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar
+from inspector.tui.workbench.control import ending_items
 from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import QuietApp, bench, running, toasts, trace, until
@@ -51,6 +53,17 @@ def test_what_a_kind_offers_is_what_it_takes(kind: Kind) -> None:
         assert form.read(form.example).data
     assert len({form.name for form in kind.forms}) == len(kind.forms)
     assert len({ending.key for ending in kind.endings}) == len(kind.endings)
+
+
+@every_kind
+def test_a_server_that_is_not_ours_is_not_offered_to_be_closed(kind: Kind) -> None:
+    own = SessionSpec(kind=kind.name)
+    ours = kind.endings_of(own)
+    assert ours == kind.endings and any(one.command.to == "server" for one in ours)
+    for spec in (replace(own, to="127.0.0.1:9"), replace(own, with_server=False)):
+        offered = kind.endings_of(spec)
+        assert offered and not any(one.command.to == "server" for one in offered)
+        assert [one.key for one in ending_items(offered)] == [one.key for one in offered]
 
 
 def test_lines_are_sent_with_the_end_that_most_protocols_want() -> None:

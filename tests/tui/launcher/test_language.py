@@ -148,7 +148,7 @@ async def test_the_palette_the_menus_and_the_toasts() -> None:
             await pilot.press("escape")
             await settled(pilot)
         for kind in REGISTRY:
-            menu = MenuScreen("How should it go on, or end?", ending_items(kind))
+            menu = MenuScreen("How should it go on, or end?", ending_items(kind.endings))
             pilot.app.push_screen(menu)
             await until(pilot, partial(menu.query_one_optional, Options), "the menu")
             await settled(pilot)

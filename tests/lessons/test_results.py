@@ -120,6 +120,15 @@ def test_what_was_given_up_was_not_answered() -> None:
     assert not one.answered
 
 
+def test_a_lesson_that_was_done_stays_done_when_it_is_left() -> None:
+    """Its screen keeps the results once more as it goes."""
+    for done in (False, True, False):
+        notes.keep(LessonResult("udp", "2026-03-02T08:15:00Z", 10, done))
+    learner = notes.own()
+    assert learner is not None and learner.lesson("udp") == LessonResult(
+        "udp", "2026-03-02T08:15:00Z", 10, True)
+
+
 def test_a_name_is_kept_on_one_line_and_answers_can_be_forgotten() -> None:
     assert notes.own() is None
     notes.give_name("  Ada\n\x1b[31mLovelace ")

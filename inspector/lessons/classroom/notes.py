@@ -62,13 +62,14 @@ def give_name(name: str) -> None:
 
 
 def keep(result: LessonResult, file: Path | None = None) -> None:
-    """Keep what became of a lesson; where nothing can be written, nothing is remembered."""
+    """Keep what became of a lesson, which stays done once it was; where nothing can be written, nothing."""
     with contextlib.suppress(FolderError, OSError):
         learner = own(file) or Learner()
         others = tuple(one for one in learner.lessons if one.lesson != result.lesson)
         before = learner.lesson(result.lesson)
         if before is not None:                 # a vote may have been noted while the lesson was open
-            result = replace(result, answers=_both(before.answers, result.answers))
+            result = replace(result, done=result.done or before.done,
+                             answers=_both(before.answers, result.answers))
         _keep(replace(learner, lessons=(*others, result)), file)
 
 

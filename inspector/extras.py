@@ -9,6 +9,16 @@ from importlib import metadata
 _OURS = "terminal-network-inspector"
 
 
+def has_ciphers() -> bool:
+    """Whether the package is there that opens TLS by its secrets."""
+    try:
+        # here: it is not installed everywhere
+        import cryptography.hazmat.primitives.ciphers.aead  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def installing(extra: str) -> str:
     """The command for one of our extras; it is right wherever the program was installed from."""
     wanted = [requirement.partition(";")[0].strip() for requirement in _requirements()

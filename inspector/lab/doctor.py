@@ -15,6 +15,7 @@ from ctypes.util import find_library
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from inspector import extras
 from inspector.lab.capture.access import dumpcap, how_to_capture, may_capture
 from inspector.lab.capture.privilege import asker
 from inspector.lab.errors import LabError
@@ -44,7 +45,7 @@ class Check:
 def examine() -> list[Check]:
     """All checks, in the order in which they matter."""
     first = [_system(), _python(), loops()]
-    return [*first, *_lab(), _host(), *_folders(), *_tools(), *_terminal(), *_packages()]
+    return [*first, *_lab(), _host(), *_folders(), *_tools(), *_terminal(), *_packages(), ciphers()]
 
 
 def _system() -> Check:
@@ -197,3 +198,12 @@ def _packages() -> list[Check]:
         else:
             checks.append(Check(package, "ok", f"{package} {version}."))
     return checks
+
+
+def ciphers() -> Check:
+    """Whether TLS can be opened by its secrets, for which a package is needed that few captures want."""
+    if not extras.has_ciphers():
+        what = "cryptography is not here: what TLS holds stays sealed, whatever --keylog names."
+        return Check("cryptography", "warn", what, extras.installing("tls"))
+    version = importlib.metadata.version("cryptography")
+    return Check("cryptography", "ok", f"cryptography {version} opens TLS by its secrets, for --keylog.")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from inspector import extras
+from inspector.cli.commands import COMMANDS
+from inspector.cli.errors import CommandError
 from inspector.cli.program_secrets import ProgramSecrets, program_secrets
+from inspector.trace.file import keylog as files
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
-from tests.support.running.commands import inspector
+from tests.support.running.commands import inspector, run
 from tests.support.running.lab import needs_lab
 
 RANDOM = bytes(range(32))
@@ -92,3 +97,35 @@ def test_decode_takes_a_key_log_and_rules(tmp_path: Path) -> None:
     assert errors.returncode == 0 and errors.stdout.count("mqtt.msgtype") == 4
     wrong = inspector("decode", str(sealed), "--json", "http", "--decode-as", "tcp.port==80,nonsense")
     assert wrong.returncode == 2 and "'nonsense' is not one of" in wrong.stderr
+
+
+TAKING = [entry.name for entry in COMMANDS
+          if any(parameter.name == "keylog" for parameter in entry.load().params)]
+
+
+@pytest.mark.parametrize("name", TAKING)
+def test_a_key_log_without_the_package_that_reads_it_is_one_sentence(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "has_ciphers", lambda: False)
+    monkeypatch.setattr(files, "_chosen", [])
+    secrets = tmp_path / "keylog"
+    secrets.write_text(LINE + "\n")
+    command = next(entry for entry in COMMANDS if entry.name == name).load()
+    with pytest.raises(CommandError, match="--keylog asks for needs the package cryptography") as found:
+        command.make_context(name, ["--keylog", str(secrets)])
+    assert found.value.status == 3 and "pip install" in (found.value.remedy or "")
+
+
+def test_of_the_package_that_is_not_there_no_other_secrets_are_asked_for() -> None:
+    code = ("import runpy, sys; path = 'cryptography.hazmat.primitives.ciphers.aead'.split('.');"
+            "sys.modules |= {'.'.join(path[:end]): None for end in range(1, 6)};"
+            "runpy.run_module('inspector', run_name='__main__')")
+    capture = str(PROTOCOLS / "tls.pcapng")
+    done = run("decode", capture, "--json", "findings", code=code)
+    found = [one for one in map(json.loads, done.stdout.splitlines()) if one["id"] == "tls.not-opened"]
+    assert found and all("Have it installed" in one["text"] for one in found)
+    assert not any("of this very connection" in one["text"] for one in found)
+    done = run("decode", capture, "--json", "http", "--keylog", capture, code=code)
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert done.stderr.startswith(b"inspector: What --keylog asks for needs the package cryptography")

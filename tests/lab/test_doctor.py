@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector import extras
 from inspector.lab import doctor
 from inspector.lab.capture import access
 from inspector.lab.errors import LabError
@@ -42,6 +43,16 @@ def test_it_says_when_large_captures_are_read_slowly(
     assert check.state == "warn" and "by numpy, slower" in check.what and check.remedy.startswith(remedy)
     monkeypatch.setattr(compiled, "loops", object())
     assert doctor.loops().state == "ok"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_it_says_whether_tls_can_be_opened(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "has_ciphers", lambda: there)
+    monkeypatch.setattr(doctor.importlib.metadata, "version", lambda package: "42.0")
+    check = doctor.ciphers()
+    assert (check.name, check.state) == ("cryptography", "ok" if there else "warn")
+    assert "--keylog" in check.what and bool(check.remedy) is not there
+    assert "cryptography" in by_name()
 
 
 @needs_lab

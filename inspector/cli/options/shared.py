@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from inspector.cli.errors import UNREADABLE, USAGE, CommandError
+from inspector.cli.errors import MISSING, UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import Export, export_of, exports
 from inspector.model.language import LANGUAGES, ask_for, use
 from inspector.wire.text import escaped
@@ -181,6 +181,12 @@ def _keylog(ctx: click.Context, param: click.Parameter, paths: tuple[str, ...]) 
             sentence = f"The secrets in {path} cannot be read: {error.strerror}."
             raise CommandError(sentence, UNREADABLE) from error
         keylog.choose(Path(path))
+    if paths:
+        from inspector import extras
+
+        if not extras.has_ciphers():
+            sentence = "What --keylog asks for needs the package cryptography, which is not installed."
+            raise CommandError(sentence, MISSING, extras.installing("tls"))
 
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -134,7 +134,8 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
             what = sentence(
                 "What is said inside is not shown, though its secrets are known: {why}.",
                 why=self._session.why)
-            self.findings.append(BOOK.finding("tls.not-opened", what, *where))
+            self.findings.append(BOOK.finding("tls.not-opened", what, *where,
+                                              instead=self._session.remedy))
         if found is not None and found.type == ALERT and len(found.content) == 2:
             self._warn(where, version, (found.content[0], found.content[1]), data[0], ALERT)
             return

@@ -41,17 +41,8 @@ class Aead(Protocol):
         """What is sealed; InvalidTag where key, nonce or data are not right."""
 
 
-def has_ciphers() -> bool:
-    """Whether the package is there."""
-    try:
-        # here and below: the package is not installed everywhere
-        import cryptography.hazmat.primitives.ciphers.aead  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def _aead(suite: Suite, key: bytes) -> Aead:
+    # here: the package is not installed everywhere
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
     found: Aead = AESGCM(key) if suite.cipher == "aes-gcm" else ChaCha20Poly1305(key)

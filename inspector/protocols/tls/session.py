@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from inspector.extras import installing
+from inspector.extras import has_ciphers, installing
+from inspector.model.language import marked
 from inspector.protocols.api import Source
-from inspector.protocols.tls.keys import SUITES, TAG, Keys, Suite, classic_keys, has_ciphers, modern_keys
+from inspector.protocols.tls.keys import SUITES, TAG, Keys, Suite, classic_keys, modern_keys
 from inspector.protocols.tls.plain import PlainSource, PlainStream
 from inspector.wire.tcp.delivery import Pump
 
@@ -19,6 +20,8 @@ _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2
 _AHEAD = 256             # records that may have been lost where one does not open
 _REFUSED = 100           # records that do not open (early data), after which nothing is tried any more
 _NO_CIPHERS = "the package cryptography is not installed ({})"
+_INSTALL = marked("Have it installed by this command, then open the capture once more.")
+_OTHER_SUITE = marked("With a suite of AES-GCM or ChaCha20-Poly1305 it could be opened.")
 _PENDING = 1 << 18       # bytes of a handshake message that is not whole
 
 
@@ -31,13 +34,14 @@ class Opened(NamedTuple):
 
 
 class Session:
-    """`why`: in words, why nothing is opened though secrets are known; "" else."""
+    """`why`: in words, why nothing is opened though secrets are known; "" else. `remedy`: what would mend
+    that, "" where the secrets are others than these."""
 
     def __init__(self, source: Source, client: int, pump: Pump) -> None:
         self._secrets, self._client = source.secrets, client
         self.streams = PlainStream(source.streams[0]), PlainStream(source.streams[1])
         self.inside = PlainSource(source, self.streams, pump)
-        self.why = ""
+        self.why, self.remedy = "", ""
         self._random, self._server_random = b"", b""
         self._suite: Suite | None = None
         self._keys: list[Keys | None] = [None, None]
@@ -67,10 +71,10 @@ class Session:
             number = int.from_bytes(body[35 + body[34] : 37 + body[34]], "big")
             self._suite = SUITES.get(number)
             if not has_ciphers():
-                self.why = _NO_CIPHERS.format(installing("tls"))
+                self.why, self.remedy = _NO_CIPHERS.format(installing("tls")), _INSTALL
                 self._suite = None
             elif self._suite is None:
-                self.why = f"the cipher suite 0x{number:04x} is not read here"
+                self.why, self.remedy = f"the cipher suite 0x{number:04x} is not read here", _OTHER_SUITE
             elif self._suite.modern:
                 for direction in (0, 1):
                     self._turn(direction, "HANDSHAKE_TRAFFIC_SECRET")

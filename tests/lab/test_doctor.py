@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_it_says_when_large_captures_are_read_slowly(
 @pytest.mark.parametrize("there", [True, False])
 def test_it_says_whether_tls_can_be_opened(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extras, "has_ciphers", lambda: there)
-    monkeypatch.setattr(doctor.importlib.metadata, "version", lambda package: "42.0")
+    monkeypatch.setattr(metadata, "version", lambda package: "42.0")
     check = doctor.ciphers()
     assert (check.name, check.state) == ("cryptography", "ok" if there else "warn")
     assert "--keylog" in check.what and bool(check.remedy) is not there

@@ -28,9 +28,7 @@ def as_text(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
         mark = "✓" if one.passed else "?" if one.ended_early else "✗"
         lines.append(f"{mark} {escaped(one.name)}  {_outcome(one)}")
         if not one.passed:
-            lines += [f"    {witness.text}" for witness in one.witnesses]
-            if one.count > len(one.witnesses):
-                lines.append(f"    … and {one.count - len(one.witnesses):,} more")
+            lines += [f"    {line}" for line in _decisive(one)]
         if one.searched_in_part:
             lines.append(f"    {searched_words(one.searched_in_part)}")
     lines.append(_sum(verdicts))
@@ -38,7 +36,8 @@ def as_text(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
 
 
 def as_json(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
-    """One JSON object a check: `check`, `asked`, `passed`, `count`, `frames`, `findings`, `frames_lost`,
+    """One JSON object a check: `check`, `asked`, `passed`, `count`, `frames`, `findings` (the gravest first,
+    each with `times` and `frames_alike` where several are of the same rule and words), `frames_lost`,
     `searched_in_part` (of how many large messages the expression saw the beginning alone), `ended_early`
     (the capture broke off, so that it cannot be said: not passed)."""
     return [json.dumps(_object(one, lost), ensure_ascii=True) for one in verdicts]
@@ -56,7 +55,7 @@ def as_junit(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
         )
         if not one.passed:
             failure = ElementTree.SubElement(case, "failure", {"message": _outcome(one)})
-            failure.text = "\n".join(witness.text for witness in one.witnesses)
+            failure.text = "\n".join(_decisive(one))
         if one.searched_in_part:
             ElementTree.SubElement(case, "system-out").text = searched_words(one.searched_in_part)
     if lost:
@@ -78,6 +77,11 @@ def _sum(verdicts: Sequence[Verdict]) -> str:
     return f"{failed} of {checks} failed." if failed else f"{checks} passed."
 
 
+def _decisive(one: Verdict) -> list[str]:
+    """What decided a failed check, a line each."""
+    return [witness.text for witness in one.witnesses] + ([f"… and {one.more:,} more"] if one.more else [])
+
+
 def _outcome(one: Verdict) -> str:
     if one.ended_early:
         return "not known: the capture ended early, and nothing is there up to then"
@@ -91,7 +95,8 @@ def _outcome(one: Verdict) -> str:
 def _object(one: Verdict, lost: int) -> dict[str, Any]:
     found: dict[str, Any] = {"check": one.kind, "asked": one.asked, "passed": one.passed, "count": one.count}
     found["frames"] = numbers_of(sorted({row for witness in one.witnesses for row in witness.rows}))
-    findings = [finding_object(witness.finding) for witness in one.witnesses if witness.finding]
+    findings = [{**finding_object(witness.finding), **({"times": witness.times} if witness.times > 1 else {})}
+                for witness in one.witnesses if witness.finding]
     if findings:
         found["findings"] = findings
     if lost:

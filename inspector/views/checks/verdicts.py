@@ -6,7 +6,8 @@ decide it -> report.py. Pure: nothing is printed here, and the trace is not chan
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Kind = Literal["expect", "expect-none", "fail-on"]
 SEVERITIES: tuple[Severity, ...] = tuple(reversed(get_args(Severity)))      # the gravest last
 NAMED = 20               # places that a verdict describes; all of them are counted
+_ALIKE = 1000            # packets of equal findings that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,21 @@ class Checks:
 
 
 class Witness(NamedTuple):
-    """One thing that decides a check: a line for people, and its packets (rows) or its finding."""
+    """One thing that decides a check: a line for people, and its packets (rows) or its finding.
+
+    `times`: for how many findings of the same rule and words it stands.
+    """
 
     text: str
     rows: tuple[Row, ...] = ()
     finding: Finding | None = None
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to one check. `count`: how many there were of what was asked for; `witnesses`: the first.
+    """The answer to one check. `count`: how many there were of what was asked for; `witnesses`: the first of
+    them, of findings the gravest.
 
     `ended_early`: the capture broke off, so that nothing can be said not to have come: not passed.
     """
@@ -68,6 +75,11 @@ class Verdict:
     def name(self) -> str:
         """`expect tcp.flags.reset == 1`"""
         return f"{self.kind} {self.asked}"
+
+    @property
+    def more(self) -> int:
+        """How many of `count` no witness stands for."""
+        return self.count - sum(one.times for one in self.witnesses)
 
 
 def verdicts(trace: Trace, checks: Checks, *, ended_early: bool = False) -> list[Verdict]:
@@ -116,10 +128,39 @@ def _grave(trace: Trace, checks: Checks, least: Severity, within: frozenset[Row]
         if SEVERITIES.index(one.severity) >= SEVERITIES.index(least)
         and not any(fnmatchcase(one.id, pattern) for pattern in checks.ignore)
     ]
-    return Verdict("fail-on", least, not found, len(found), tuple(_described(found[:NAMED])))
+    return Verdict("fail-on", least, not found, len(found), tuple(map(_described, _named(found))))
 
 
-def _described(found: list[Finding]) -> Iterator[Witness]:
+def _named(found: Iterable[Finding]) -> list[list[Finding]]:
+    """Those that a verdict names, the gravest first, in each entry all of the same rule and words.
+
+    Where there are too many, one of each rule stands before a second one of any: none hides another.
+    """
+    equal: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
     for one in found:
-        where = f"packet {packet_number(one.rows[0])}  " if one.rows else ""
-        yield Witness(f"{where}{one.id}  {one.text} ({one.clause})", one.rows, one)
+        equal[one.id, one.text].append(one)
+    of_rule: Counter[str] = Counter()
+    placed = []
+    for place, some in enumerate(equal.values()):
+        first = some[0]
+        placed.append((-SEVERITIES.index(first.severity), of_rule[first.id], place, some))
+        of_rule[first.id] += 1
+    return [some for *_, some in sorted(sorted(placed)[:NAMED], key=lambda one: (one[0], one[2]))]
+
+
+def _described(equal: list[Finding]) -> Witness:
+    one = equal[0]
+    where = f"packet {packet_number(one.rows[0])}  " if one.rows else ""
+    text = f"{where}{one.id}  {one.text} ({one.clause})"
+    if len(equal) == 1:
+        return Witness(text, one.rows, one)
+    alike = tuple(dict.fromkeys(row for each in equal for row in (*each.rows[:1], *each.alike)))
+    text += f"  {len(equal):,} times" + (f", packets {_some(alike)}" if len(alike) > 1 else "")
+    alike = alike[1 : 1 + _ALIKE]
+    return Witness(text, (*one.rows, *alike), replace(one, alike=alike), len(equal))
+
+
+def _some(rows: tuple[Row, ...]) -> str:
+    """`4, 8, 12 … 96`"""
+    numbers = [str(packet_number(row)) for row in rows]
+    return ", ".join(numbers) if len(numbers) < 6 else f"{', '.join(numbers[:4])} … {numbers[-1]}"

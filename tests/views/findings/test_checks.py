@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -11,6 +12,8 @@ from inspector.trace.filter.filter import Filter
 from inspector.views.checks.report import FORMATS, as_json, as_junit, as_text
 from inspector.views.checks.verdicts import NAMED, Checks, verdicts
 from inspector.wire.findings import Severity
+from tests.support.captures.frames import pcapng_bytes, trace_of
+from tests.support.captures.tcp import segment
 from tests.support.captures.traces import open_trace
 
 
@@ -99,3 +102,48 @@ def test_a_verdict_names_the_first_and_counts_all() -> None:
         assert len(verdict.witnesses) == NAMED
         assert verdict.count > NAMED
         assert as_text([verdict])[-2] == f"    … and {verdict.count - NAMED:,} more"
+
+
+def said(port: int, *turns: tuple[int, bytes]) -> list[bytes]:
+    """A connection to a port, and what its ends say, a segment each."""
+    ports, at = (50000 - port, port), [100, 500]
+    frames = [segment(0, "S", 99, ports=ports), segment(1, "SA", 499, 100, ports=ports),
+              segment(0, "A", 100, 500, ports=ports)]
+    for end, data in turns:
+        frames.append(segment(end, "PA", at[end], at[1 - end], data, ports=ports))
+        at[end] += len(data)
+    return frames
+
+
+def test_equal_findings_are_one_and_the_gravest_stands_first(tmp_path: Path) -> None:
+    ping = (0, b"*1\r\n$8\r\npingping\r\n"), (1, b"-ERR unknown command\r\n")
+    others = [turn for n in range(NAMED + 5) for turn in (ping[0], (1, b"-ERR other %d\r\n" % n))]
+    frames = said(6379, *ping * 30, *others) + said(80, (0, b"GET / HTTP/1.1\r\n\r\n"))
+    with trace_of(tmp_path / "many.pcapng", pcapng_bytes(frames, 101)) as trace:
+        trace.finish()
+        (verdict,) = verdicts(trace, Checks(fail_on="note"))
+    first, second, *_ = verdict.witnesses
+    assert first.finding is not None and first.finding.id == "http.missing-host"
+    assert second.text.endswith("  30 times, packets 5, 7, 9, 11 … 63") and second.rows[-1] == 62
+    assert len(verdict.witnesses) == NAMED
+    more = f"… and {verdict.count - 30 - (NAMED - 1)} more"
+    lines = as_text([verdict])
+    assert "http.missing-host" in lines[1] and lines[-2] == f"    {more}"
+    failure = ElementTree.fromstring("\n".join(as_junit([verdict])).encode()).find(".//failure")
+    assert failure is not None and failure.text is not None
+    assert failure.text.splitlines() == [line.strip() for line in lines[1:-1]]
+    found = json.loads(as_json([verdict])[0])["findings"]
+    assert found[0]["id"] == "http.missing-host" and "times" not in found[0]
+    assert found[1]["times"] == 30 and found[1]["frames_alike"] == [*range(7, 65, 2)]
+
+
+def test_no_rule_hides_another_of_its_severity(tmp_path: Path) -> None:
+    ask, ports = (0, b"*1\r\n$1\r\na\r\n"), (40000, 81)
+    errors = [turn for n in range(NAMED + 5) for turn in (ask, (1, b"-ERR %d\r\n" % n))]
+    frames = said(6379, *errors)
+    frames += [segment(0, "S", 99, ports=ports), segment(1, "RA", 0, 100, ports=ports)]
+    with trace_of(tmp_path / "many.pcapng", pcapng_bytes(frames, 101)) as trace:
+        trace.finish()
+        (verdict,) = verdicts(trace, Checks(fail_on="note"))
+    assert len(verdict.witnesses) == NAMED
+    assert "tcp.connection-refused" in {one.finding.id for one in verdict.witnesses if one.finding}

@@ -1,12 +1,14 @@
 """How the screens look, as grids of text, at the three sizes, on one trace: only a change of looks shows.
 
-A grid for each pane, of the pane alone, and few of whole screens, so that a word of one place breaks one
-test. `tests/support/screen/grids.py` says how they are renewed.
+A grid for each pane, of the pane alone, one of the tabs' names and one of their short ones, and few of whole
+screens without them, so that a word of one place breaks one test. `tests/support/screen/grids.py` says how
+they are renewed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from inspector.model.packets import Row
 from inspector.tui.messages import Selection
 from inspector.tui.panes.registry import PANES
+from inspector.tui.widgets.tab_bar import TabBar
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.screen.grids import assert_kept, difference
 from tests.support.screen.live import LARGE, SMALL, USUAL, QuietApp, grid, launcher, opened, settled
@@ -36,6 +39,26 @@ def of_pane(screen: WorkbenchScreen, name: str) -> str:
     return "\n".join(line.crop(region.x, region.right).text.rstrip() for line in lines) + "\n"
 
 
+def tabs(screen: WorkbenchScreen) -> str:
+    """The names of all tabs that are seen."""
+    lines = grid(screen).splitlines()
+    regions = [bar.region for bar in screen.query(TabBar) if bar.display and bar.region]
+    return "".join(lines[one.y][one.x : one.right].strip() + "\n" for one in regions)
+
+
+def without_tabs(screen: WorkbenchScreen) -> str:
+    """The whole screen, of its tabs the keys alone."""
+    lines = grid(screen).splitlines()
+    for bar in screen.query(TabBar):
+        region = bar.region
+        if bar.display and region:
+            line = lines[region.y]
+            keys = re.sub(r"[^\W\d_]+ *", "… ", line[region.x : region.right])
+            fitted = keys[: region.width].ljust(region.width)
+            lines[region.y] = (line[: region.x] + fitted + line[region.right :]).rstrip()
+    return "\n".join(lines) + "\n"
+
+
 async def _pictures(size: tuple[int, int]) -> dict[str, str]:
     taken = {}
     async with opened("websocket.pcapng", size) as (pilot, screen):
@@ -43,7 +66,9 @@ async def _pictures(size: tuple[int, int]) -> dict[str, str]:
         for name, keys in SCREENS.items():
             await pilot.press(*keys)
             await settled(pilot)
-            taken[name] = grid(screen)
+            taken[name] = without_tabs(screen)
+            if name == "workbench":
+                taken["tabs"] = tabs(screen)
         for pane in PANES:
             screen.choose(CHOSEN)
             await pilot.press(pane.key, *ALSO.get(pane.id, ()))
@@ -72,8 +97,16 @@ def test_looks(name: str, size: tuple[int, int]) -> None:
     assert_kept(KEPT / f"{name}-{size[0]}x{size[1]}.txt", pictures(size)[name])
 
 
+@pytest.mark.parametrize("size", [
+    pytest.param(SMALL, id="short", marks=pytest.mark.xdist_group("80x24")),
+    pytest.param(LARGE, id="whole", marks=pytest.mark.xdist_group("200x50")),
+])
+def test_the_names_of_the_tabs(size: tuple[int, int]) -> None:
+    assert_kept(KEPT / f"tabs-{size[0]}x{size[1]}.txt", pictures(size)["tabs"])
+
+
 def test_no_grid_is_kept_that_nothing_is_held_against() -> None:
-    names = {"launcher", *SCREENS, *(pane.id for pane in PANES)}
+    names = {"launcher", "tabs", *SCREENS, *(pane.id for pane in PANES)}
     assert {path.name.rpartition("-")[0] for path in KEPT.iterdir()} == names
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inspector.model.numbers import TCP
+from inspector.model.numbers import RST, TCP
 from inspector.model.packets import Row, row_at
 from inspector.trace.flows.together.patterns import regular
 from inspector.trace.flows.together.sums import sums
@@ -69,6 +69,10 @@ class _Custodies:
         if not trace.fates:                        # what became of packets on the wire no column tells
             self._place[found.stream] = np.arange(len(found.stream))
         self._closed: dict[int, bool] = {}       # by pattern
+        self._resets = np.zeros(len(index.streams[TCP]), np.bool_)
+        of = index.stream[: index.count][(index.protocol[: index.count] == TCP)
+                                         & (index.tcp_flags[: index.count] & RST != 0)]
+        self._resets[of[of >= 0]] = True
 
     def objects(self, part: slice) -> Iterator[dict[str, Any]]:
         """Those of some of the conversations that are listed."""
@@ -90,7 +94,12 @@ class _Custodies:
                 found += [_encode(custody_object(way, stream)) for way in self._both(stream, (a, b))]
                 continue
             until = None if self._until is None else row_at(self._until, stream)
-            gone = "true" if self._is_closed(stream, place, until) else "false"
+            is_closed = self._is_closed(stream, place, until)
+            if is_closed and any(there[number] > known[number]
+                                 for there, known in zip(sent, acknowledged, strict=True)):
+                found += [_encode(custody_object(way, stream)) for way in self._both(stream, (a, b))]
+                continue
+            gone = "true" if is_closed else "false"
             for side, (sender, receiver) in enumerate(((a, b), (b, a))):
                 there, known = sent[side][number], acknowledged[side][number]
                 found.append(
@@ -102,9 +111,10 @@ class _Custodies:
     def _both(self, stream: int, ends: tuple[str, str]) -> tuple[Custody, Custody]:
         until = None if self._until is None else row_at(self._until, stream)
         place = int(self._place[stream])
-        if place < 0:
-            return custody(self.trace, stream, until, self.known)
         found = self._sums
+        # What a reset destroyed, and which packet it was, no column tells.
+        if place < 0 or (self._resets[stream] and any(_pair(found.sent, place))):
+            return custody(self.trace, stream, until, self.known)
         wire = OnTheWire(
             ends, _pair(found.opened, place), _pair(found.sent, place), _pair(found.acknowledged, place),
             (0, 0), int(found.last_ns[place]), self._is_closed(stream, place, until),

@@ -19,7 +19,7 @@ import numpy as np
 from inspector.model.endpoint import join_endpoint
 from inspector.model.language import Sentence, marked, sentence, tr
 from inspector.model.numbers import ACK, RST
-from inspector.model.packets import Row, row_at, rows_in
+from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.records import Call, KernelSample
 from inspector.model.units import amount, duration
 from inspector.trace.contents.backlogs import Backlogs
@@ -41,6 +41,7 @@ _NAME, _NUMBER = 24, 10
 SENTENCE = 72                    # cells of a line of a sentence, so that lines are as many at any width
 _TITLES = (marked("Written"), marked("Unsent"), marked("On the way"), marked("Unread"), marked("Read"))
 _SHORT_TITLES = (*_TITLES[:2], marked("On way"), *_TITLES[3:])
+_GONE_TITLES = (_TITLES[0], marked("Not sent"), marked("No ACK"), marked("Not read"), _TITLES[4])
 _WHOLE, _NARROW = 72, 8                # columns from which both ends are named; of a number below that
 
 
@@ -94,6 +95,7 @@ class Custody:
     queued: bool = False           # nobody has accepted the receiver's connection
     beyond: Beyond | None = None   # behind a receiver that is the relay's
     closed: bool = False           # it grants nothing: by its last packet, or the kernel where it sent none
+    reset: Row | None = None       # the first packet that reset the connection
 
     @property
     def unsent(self) -> int | None:
@@ -104,6 +106,11 @@ class Custody:
     def on_the_way(self) -> int:
         """Bytes that were sent and not acknowledged."""
         return self.sent - self.acknowledged
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether bytes were destroyed: both ends are over, and nobody has read them."""
+        return self.gone and bool(self.unsent or self.on_the_way or self.unread)
 
     @property
     def unacknowledged(self) -> int:
@@ -121,7 +128,8 @@ class OnTheWire(NamedTuple):
 
     `opened`: the SYN of each direction is there; `last_ns`: of its last packet; `closed`: both ends are.
     `unheard`: bytes that are acknowledged, of which their sender has not heard yet. `shut`: whether the
-    direction's receiver granted nothing with its last packet; None where it has sent none.
+    direction's receiver granted nothing with its last packet; None where it has sent none. `resets`: the
+    first reset of each end, a's first.
     """
 
     addresses: tuple[str, str]
@@ -132,6 +140,7 @@ class OnTheWire(NamedTuple):
     last_ns: int
     closed: bool
     shut: tuple[bool | None, bool | None] = (False, False)
+    resets: tuple[Row | None, Row | None] = (None, None)
 
 
 class Known:
@@ -208,7 +217,7 @@ def custody_of(wire: OnTheWire, known: Known, times: tuple[int, int]) -> tuple[C
     for direction in (0, 1):
         own, peer = ends[direction], ends[1 - direction]
         then = min(moment, gone[peer.address] or moment)
-        way = _of(own, peer, wire, direction, calls, samples, then, watched)
+        way = _of(own, peer, wire, direction, calls, samples, then, watched, is_gone)
         shut = wire.shut[direction]
         at = _last(samples, peer.address, own.address)
         found.append(replace(way, gone=is_gone, unheard=wire.unheard[direction],
@@ -216,7 +225,8 @@ def custody_of(wire: OnTheWire, known: Known, times: tuple[int, int]) -> tuple[C
                              # What a recv() takes opens the window before it returns.
                              waits_ns=0 if peer.address in reading else way.waits_ns,
                              closed=way.window is not None and way.window < 2 if shut is None else shut,
-                             beyond=_beyond(known, peer, own, moment)))
+                             beyond=_beyond(known, peer, own, moment),
+                             reset=min((row for row in wire.resets if row is not None), default=None)))
     return found[0], found[1]
 
 
@@ -249,7 +259,14 @@ def of_flow(trace: Trace, flow: TcpFlow, until: Row | None, moment: int) -> OnTh
         (join_endpoint(*flow.a), join_endpoint(*flow.b)), (streams[0].start_known, streams[1].start_known),
         (sent[0], sent[1]), (acknowledged[0], acknowledged[1]), (max(unheard[0], 0), max(unheard[1], 0)),
         int(index.time_ns[rows[-1]]) if len(rows) else 0, bool(states) and all(one in OVER for one in states),
-        (_shut(trace, flow, rows, 0), _shut(trace, flow, rows, 1)))
+        (_shut(trace, flow, rows, 0), _shut(trace, flow, rows, 1)),
+        (_reset(trace, flow, rows, 0), _reset(trace, flow, rows, 1)))
+
+
+def _reset(trace: Trace, flow: TcpFlow, rows: Int64s, direction: int) -> Row | None:
+    """The first packet by which an end reset the connection."""
+    found = rows[trace.index.tcp_flags[rows] & RST != 0]
+    return next(iter(rows_in(found[flow.directions(found) == direction])), None) if len(found) else None
 
 
 def _shut(trace: Trace, flow: TcpFlow, rows: Int64s, direction: int) -> bool | None:
@@ -288,7 +305,7 @@ def _acknowledged(trace: Trace, flow: TcpFlow, answers: Int64s, direction: int) 
 
 def _of(
     own: End, peer: End, wire: OnTheWire, direction: int, calls: Sequence[Call],
-    samples: Sequence[KernelSample], moment: int, watched: Container[str | None],
+    samples: Sequence[KernelSample], moment: int, watched: Container[str | None], is_gone: bool,
 ) -> Custody:
     sent, acknowledged = wire.sent[direction], wire.acknowledged[direction]
     written, read = (_moved(calls, *ends, names) if wire.opened[direction] and ends[0] in watched else None
@@ -297,6 +314,10 @@ def _of(
     sending, receiving = (_last(samples, *pair) for pair in
                           ((own.address, peer.address), (peer.address, own.address)))
     waiting = None if receiving is None else receiving.unread
+    # A socket that closes with something unread resets; without that, all was read since it was looked at.
+    if receiving is not None and waiting and is_gone and (
+            receiving.time_ns < wire.last_ns and wire.resets[1 - direction] is None):
+        waiting = None
     counted = None
     if read is not None:
         counted = max(acknowledged - read, 0)
@@ -305,7 +326,8 @@ def _of(
     if written is not None:
         written = max(written, sent)           # a packet is seen before the call that wrote it returns
     elif sending is not None:
-        written = sent + dict(sending.info).get("notsent", 0)
+        kept = dict(sending.info).get("notsent", 0)
+        written = sent + kept if not kept or not is_gone or sending.time_ns >= wire.last_ns else None
     latest = max([wire.last_ns, *(call.end_ns or 0 for call in calls)])
     seen = 0 if receiving is None else receiving.time_ns
     reads = [call.end_ns or 0 for call in calls if call.local == peer.address and (call.result or 0) > 0
@@ -374,6 +396,7 @@ def custody_lines(both: Iterable[Custody], stream: int, width: int) -> list[Line
         return []
     wide = width >= _WHOLE
     cell, words = (_NUMBER + 1, _TITLES) if wide else (_NARROW + 1, _SHORT_TITLES)
+    words = _GONE_TITLES if any(one.is_loss for one in both) else words
     name = max(min(_NAME, width - 5 * cell - 2), 8)
     titles = "".join(fit(tr(title), cell, align="right") for title in words)
     whose = tr("Bytes of TCP {number}", number=stream) if wide else f"TCP {stream}"
@@ -385,7 +408,8 @@ def custody_lines(both: Iterable[Custody], stream: int, width: int) -> list[Line
         receiver = f" {role_name(one.receiver.name)}" if wide else ""
         way = f" {fit(f'{role_name(one.sender.name)} →{receiver}', name)}"
         spans = [Span(fit(way, min(cell_width(way), width)))]
-        waits = (False, bool(one.unsent), False, one.waits_ns >= LEAST_NS, False)
+        waits = (False, bool(one.unsent), one.gone and bool(one.on_the_way),
+                 one.waits_ns >= LEAST_NS or (one.gone and bool(one.unread)), False)
         spans += [Span(fit(text, cell, align="right"), "warning" if waiting else "number")
                   for text, waiting in zip(texts, waits, strict=True)]
         used = name + 1 + 5 * cell
@@ -407,7 +431,9 @@ def custody_sentences(one: Custody) -> Iterator[tuple[str, Style]]:
         template = _WAITED if one.gone else _QUEUED if one.queued else _WAITS if one.unread == 1 else _WAIT
         yield tr(template, size=amount(one.unread, "byte"), whose=_whose(one.receiver), owner=owner,
                  time=duration(one.waits_ns)), "warning"
-    if one.unsent:
+    if one.gone:
+        yield from _sentences_of_loss(one)
+    elif one.unsent:
         why = sentence("; the receiver's window is closed") if one.closed else ""
         yield tr(_UNSENT_ONE if one.unsent == 1 else _UNSENT, size=amount(one.unsent, "byte"),
                  why=why), "warning"
@@ -429,12 +455,26 @@ _WAIT = marked("{size} wait in {whose} receive queue{owner} for {time}: it does 
 _QUEUED = marked("{size} in {whose} receive queue{owner} for {time}: nobody has accepted the connection.")
 _UNSENT_ONE = marked("{size} is written and not sent yet{why}.")
 _UNSENT = marked("{size} are written and not sent yet{why}.")
+_LOST_UNSENT = marked("{size} lost: written, and never sent{before}.")
+_LOST_UNACKNOWLEDGED = marked("{size} lost: sent, and never acknowledged{before}.")
+_LOST_UNREAD = marked("{size} lost: in {whose} receive queue, and never read{before}.")
 _OUTSIDE_WAITED = marked("{size} waited in the receive queue of {owner}, outside of the lab, for {time}: "
                          "when it was seen last.")
 _OUTSIDE_WAITS = marked("{size} waits in the receive queue of {owner}, outside of the lab, for {time}: it "
                         "does not read.")
 _OUTSIDE_WAIT = marked("{size} wait in the receive queue of {owner}, outside of the lab, for {time}: it "
                        "does not read.")
+
+
+def _sentences_of_loss(one: Custody) -> Iterator[tuple[str, Style]]:
+    """What was destroyed with the connection: where it was, and which reset came before it got on."""
+    before: Sentence | str = "" if one.reset is None else sentence(
+        " before packet {number} reset the connection", number=packet_number(one.reset))
+    for count, template in ((one.unsent, _LOST_UNSENT), (one.on_the_way, _LOST_UNACKNOWLEDGED),
+                            (one.unread, _LOST_UNREAD)):
+        if count:
+            yield tr(template, size=amount(count, "byte"), whose=_whose(one.receiver),
+                     before=before), "warning"
 
 
 def _sentences_beyond(one: Beyond) -> Iterator[tuple[str, Style]]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from inspector.model.numbers import RST
 from inspector.trace.trace import Trace
 from inspector.views.line.spans import plain
 from inspector.views.session.custody import Custody, End, custody, custody_lines, custody_sentences
@@ -39,7 +40,11 @@ def test_half_way_bytes_are_on_their_way() -> None:
      ["500 bytes wait in the server's receive queue (srv 7) for 3.2 s: it does not read."]),
     ({"unread": 500, "read": 700, "waits_ns": 3_000_000}, []),
     ({"unread": 500, "read": 700, "waits_ns": 3_200_000_000, "gone": True},
-     ["500 bytes waited in the server's receive queue (srv 7) for 3.2 s: when it was seen last."]),
+     ["500 bytes waited in the server's receive queue (srv 7) for 3.2 s: when it was seen last.",
+      "500 bytes lost: in the server's receive queue, and never read."]),
+    ({"acknowledged": 1198, "read": 1198, "gone": True, "reset": 15},
+     ["2 bytes lost: sent, and never acknowledged before packet 16 reset the connection."]),
+    ({"written": 1201, "gone": True}, ["1 byte lost: written, and never sent."]),
     ({"written": 2200, "window": 65536}, ["1,000 bytes are written and not sent yet."]),
     ({"written": 2200, "closed": True},
      ["1,000 bytes are written and not sent yet; the receiver's window is closed."]),
@@ -52,6 +57,34 @@ def test_half_way_bytes_are_on_their_way() -> None:
 def test_each_state_has_its_sentence(changes: dict[str, int], words: list[str]) -> None:
     way = replace(WAY, **changes)  # type: ignore[arg-type]
     assert [text for text, _ in custody_sentences(way)] == words
+
+
+@pytest.mark.parametrize(("name", "size", "lost"), [
+    ("kernel/lazy", 500, "500 bytes lost: in the server's receive queue, and never read before packet 24"),
+    ("protocols/postgresql", 65, "65 bytes lost: sent, and never acknowledged before packet 217 reset"),
+])
+def test_where_both_ends_are_over_nothing_is_on_its_way_or_waits(name: str, size: int, lost: str) -> None:
+    with Trace.open(TRACES.parent / f"{name}.pcapng") as trace:
+        trace.finish()
+        told = (custody(trace, stream) for stream in range(len(trace.conversations("tcp"))))
+        both, = (both for both in told if any(way.is_loss for way in both))
+        for width in (60, 80):
+            text = " ".join("".join(plain(line) for line in custody_lines(both, 0, width)).split())
+            assert (lost in text or width < 72) and f" {size} " in text
+            assert not any(word in text for word in ("On the way", "On way", "Unread"))
+
+
+@pytest.mark.parametrize("name", ["mqtt", "tls"])
+def test_what_was_seen_before_the_end_is_not_told_of_the_end(name: str) -> None:
+    """The kernel was asked before the last bytes left; a connection that closed without a reset lost none."""
+    with Trace.open(TRACES.parent / "protocols" / f"{name}.pcapng") as trace:
+        trace.finish()
+        for stream in range(len(trace.conversations("tcp"))):
+            flow = trace.flow(stream)
+            if any(trace.index.tcp_flags[row] & RST for row in flow.rows.tolist()):
+                continue
+            for way in custody(trace, stream):
+                assert not way.gone or not (way.unsent or way.unread), stream
 
 
 def test_what_a_relay_read_is_not_said_of_who_is_behind_it() -> None:

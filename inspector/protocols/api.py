@@ -349,6 +349,13 @@ class Decoder(ABC, Generic[R]):
         """Positions of the requests that certainly have no answer as yet, in order."""
         return ()
 
+    def closing_words(self, direction: int) -> range:
+        """The positions in which a direction's last records stand, where these serve the connection alone.
+
+        Nothing is lost with them: all requests have their whole answers. Others may stand between them.
+        """
+        return range(0)
+
     def abandoned(self, since: int) -> Sequence[Abandoned]:
         """The requests that were given up on a connection that goes on, from the one at `since` on."""
         return ()

@@ -54,6 +54,7 @@ _UNKNOWN = 1 << 14           # bytes of a frame of a type that is not known
 _BLOCK = 1 << 20             # bytes of a block of headers in several frames
 _TEXT = 200                  # characters of a line
 _CONTROL = (BEGIN, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, 2)
+_SERVING = (*_CONTROL, RST_STREAM)
 _BODY = 1000                 # frames of a body that are read for showing it
 Pairs = tuple[Header, ...]
 
@@ -347,6 +348,20 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         return [asked.records[0] for asked, answered in (stream.messages for stream in self._streams.values()
                                                          if not stream.reset)
                 if asked is not None and asked.ended and answered is None]
+
+    def closing_words(self, direction: int) -> range:
+        open_ = any(message is None or not message.ended for stream in self._streams.values()
+                    for message in stream.messages)
+        if self.doubted or any(self._lost) or open_ or not self._streams:
+            return range(0)
+        first = stop = len(self._records)
+        for position in range(stop - 1, -1, -1):
+            one = self._records[position]
+            if one.direction == direction:
+                if one.type not in _SERVING or one.error:
+                    break
+                first = position
+        return range(first, stop)
 
     def abandoned(self, since: int) -> Sequence[Abandoned]:
         return self._abandoned[since:]

@@ -23,7 +23,7 @@ from inspector.protocols.api import Cut, Decoder, MessageIndex, Protocol, Rest
 from inspector.trace.application import decode_as
 from inspector.trace.application.answers import Answers
 from inspector.trace.application.engine import Engine, Layer
-from inspector.trace.application.kept_open import kept_open, sent_late
+from inspector.trace.application.kept_open import kept_open, sent_late, unmissed, unmissed_bytes
 from inspector.trace.flows.missing import acknowledged, cut_of, sent
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.index.packets import Packets
@@ -254,7 +254,13 @@ class ApplicationLayers:
             of_tcp = [one for one in of_tcp if one.id not in ENDINGS or one.severity != "note"]
         of_tcp, found = self.answers.explained(self, of_tcp, found, over=self._ended)
         of_tcp, found = sent_late(self._trace, self._flow, self.layers, of_tcp, found)
+        of_tcp = unmissed(self._trace, self._flow, self.layers, of_tcp)
         return sorted(of_tcp + found, key=by_place)
+
+    @property
+    def unmissed_bytes(self) -> int:
+        """How many bytes at most the end that reset may have left unread without losing anything."""
+        return unmissed_bytes(self._trace, self._flow, self.layers)
 
     @property
     def own_findings(self) -> list[Finding]:

@@ -8,9 +8,13 @@ capture may lack.
     requests without an answer ─> those that acknowledge the server's FIN (`sent_late`) ─> one finding for all
 
 A relay in the path, or a server that reads on after shutdown(), takes these in silence: no reset need come.
+
+    a reset, or bytes behind the end ─> what of a protocol they lost ─> a note, where nobody misses it
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,7 +31,7 @@ from inspector.wire.arrays import Bools, Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import CUT
 from inspector.wire.tcp.findings import SLOW_ANSWER_NS
-from inspector.wire.tcp.rules import finding
+from inspector.wire.tcp.rules import ENDINGS, finding
 
 _LATE_RULE = "tcp.sent-after-close"
 _OPEN_NS = 2 * SLOW_ANSWER_NS      # of silence behind an answer on a connection that nobody has closed
@@ -142,3 +146,56 @@ def _closed(trace: Packets, flow: TcpFlow, server: int) -> tuple[Row, Row] | Non
     acks = rows[~theirs & (index.tcp_flags[rows] & ACK != 0)]
     acks = acks[stream.offsets_of(index.ack[acks]) > stream.end]
     return (row_at(fins, 0), row_at(acks, 0)) if len(fins) and len(acks) else None
+
+
+# --- words that nobody misses ------------------------------------------------------------------------
+
+
+def unmissed(trace: Packets, flow: TcpFlow, layers: list[Layer], of_tcp: list[Finding]) -> list[Finding]:
+    """Findings of TCP, of an end that lost nothing but words about the connection as notes that say so."""
+    if not any(one.id in ENDINGS and one.severity == "warning" for one in of_tcp):
+        return of_tcp
+    found = _lost_alone(trace, flow, layers)
+    if found is None:
+        return of_tcp
+    end, layer, position = found
+    what = sentence(
+        "{end} closed before {peer} had said its last: {words}.", end=join_endpoint(*(flow.a, flow.b)[end]),
+        peer=join_endpoint(*(flow.b, flow.a)[end]),
+        words=layer.decoder.summary(layer.decoder.records[position]))
+    remedy = sentence("Nothing is missed: all requests had their whole answers.")
+    return [replace(finding(one.id, what, one.direction, one.start, one.stop, instead=remedy),
+                    severity="note").at(flow.stream, one.rows) if one.id in ENDINGS else one
+            for one in of_tcp]
+
+
+def unmissed_bytes(trace: Packets, flow: TcpFlow, layers: list[Layer]) -> int:
+    """How many bytes at most an end may have left unread without losing anything."""
+    found = _lost_alone(trace, flow, layers)
+    if found is None:
+        return 0
+    end, layer, position = found
+    first = min(layer.decoder.rows_of(layer.decoder.records[position]))
+    rows = flow.rows[(flow.directions(flow.rows) != end) & (flow.rows >= first)]
+    return int(trace.index.payload_length[rows].sum())
+
+
+def _lost_alone(trace: Packets, flow: TcpFlow, layers: list[Layer]) -> tuple[int, Layer, int] | None:
+    """Who reset, and the first of the other end's last records, if those alone can have been lost."""
+    layer = next((one for one in reversed(layers) if one.protocol.pairs and not one.decoder.seals), None)
+    index, rows = trace.index, flow.rows
+    resets = rows[index.tcp_flags[rows] & RST != 0]
+    if layer is None or not len(resets):
+        return None
+    end, records = flow.direction(row_at(resets, 0)), layer.decoder.records
+    words = layer.decoder.closing_words(1 - end)
+    mine = [position for position in words if records[position].direction != end]
+    if not mine:
+        return None
+    first = layer.decoder.rows_of(records[mine[0]])
+    before = layer.decoder.within(1 - end, 0, records[mine[0]].start)
+    closing = row_at(rows[(flow.directions(rows) == end) & (index.tcp_flags[rows] & (FIN | RST) != 0)], 0)
+    known = layer.decoder.rows_of(records[before[-1]]) if before else ()
+    if not first or not known or max(known) >= closing or min(first) <= max(known):
+        return None
+    return end, layer, mine[0]

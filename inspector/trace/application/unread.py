@@ -103,8 +103,12 @@ class UnreadBytes:
                 if one.id in RESETS else one for one in found]
 
     def _is_explained(self, flow: TcpFlow, unread: Unread, is_found: bool) -> bool:
-        """Whether what is spoken says why: TLS's close_notify, or a word before a reset that TCP left out."""
-        decoders = [layer.decoder for layer in self._trace.application(flow.stream).layers]
+        """Whether what is spoken says why: TLS's close_notify, words that nobody misses, or a word before a
+        reset that TCP left out."""
+        application = self._trace.application(flow.stream)
+        if unread.size <= application.unmissed_bytes:
+            return True
+        decoders = [layer.decoder for layer in application.layers]
         if any(one.seals for one in decoders) and unread.size <= _ALERT:
             return True
         return not is_found and any(one.explained_end for one in decoders)

@@ -364,3 +364,37 @@ def test_very_many_that_are_given_up_are_counted(tmp_path: Path) -> None:
     left = [(2.0, 0, "PA", h2(3, 0, 2 * one + 1, CANCEL)) for one in range(50)]
     found = findings_of(saved(tmp_path / "x.pcapng", [*H2, *asked, *left]))
     assert len(found) == 20 and "(The same 30 times more.)" in found[-1][1]
+
+
+ANSWERED: list[Turn] = [*H2, (0.1, 0, "PA", h2(1, 4, 1, OVER) + h2(0, 1, 1, b"a=1")),
+                        (0.2, 1, "PA", h2(1, 4, 1, b"\x88") + h2(0, 1, 1, b"there"))]
+LEFT_OUT = h2(3, 0, 1, bytes(4))                               # RST_STREAM, NO_ERROR
+
+
+@pytest.mark.parametrize(("turns", "rule"), [
+    ([(0.3, 0, "FA", b""), (0.4, 1, "PA", LEFT_OUT), (0.4, 0, "R", b"")], "tcp.sent-after-close"),
+    ([(0.3, 1, "PA", LEFT_OUT), (0.4, 0, "RA", b"")], "tcp.reset-after-data"),
+], ids=["behind its end", "unread"])
+def test_an_end_that_lost_words_about_the_connection_alone_is_a_note(
+    turns: list[Turn], rule: str, tmp_path: Path
+) -> None:
+    """As curl leaves a server of HTTP/2 that answers before it has read the body."""
+    with Trace.open(saved(tmp_path / "x.pcapng", [*ANSWERED, *turns])) as trace:
+        trace.finish()
+        (one,) = trace.known.findings_of(0)
+    assert (one.id, one.severity) == (rule, "note")
+    assert one.text == ("10.0.0.1:40000 closed before 10.0.0.2:80 had said its last: RST_STREAM  stream 1  "
+                        "NO_ERROR. Nothing is missed: all requests had their whole answers.")
+
+
+@pytest.mark.parametrize("lost", [
+    h2(0, 1, 3, b"more"), h2(3, 0, 1, CANCEL), h2(1, 5, 3, b"\x88"),
+], ids=["data", "an error", "an answer"])
+def test_an_end_that_lost_more_is_not_told_that_nothing_is_missed(lost: bytes, tmp_path: Path) -> None:
+    asked: Turn = (0.15, 0, "PA", h2(1, 5, 3, OVER))
+    turns = [*ANSWERED[:-1], asked, ANSWERED[-1], (0.3, 0, "FA", b""), (0.4, 1, "PA", lost + LEFT_OUT),
+             (0.4, 0, "R", b"")]
+    with Trace.open(saved(tmp_path / "x.pcapng", turns)) as trace:
+        trace.finish()
+        found = trace.known.findings_of(0)
+    assert found and not any("Nothing is missed" in one.text for one in found)

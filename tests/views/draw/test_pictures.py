@@ -138,6 +138,28 @@ def test_what_was_on_the_wire_is_text_in_every_picture() -> None:
     Tags().feed(as_html(line, "<script>"))
 
 
+WIDE = ((Span("│", "dim"), Span("  目的é地址: 1  ", "name"), Span("│", "dim")),)
+
+
+def test_a_sign_of_two_cells_has_a_place_of_its_own() -> None:
+    """The font that lends it has another width: what stands behind it must not move."""
+    root = ElementTree.fromstring(as_svg(WIDE, "x").encode())
+    places = {text.text: float(text.attrib["x"]) for text in root.iter("{http://www.w3.org/2000/svg}text")
+              if text.text != "│"}
+    first, cell = places["目"], (places["的"] - places["目"]) / 2
+    assert first == pytest.approx(12 + 3 * cell)
+    assert [round((places[one] - first) / cell) for one in ("的", "é", "地", "址", ": 1")] == [2, 4, 5, 7, 9]
+    page = as_html(WIDE, "x")
+    assert '<span class="name">  <i>目</i><i>的</i>é<i>地</i><i>址</i>: 1  </span>' in page
+    assert "display:inline-block;width:2ch" in page
+
+
+def test_an_accent_stays_with_its_sign() -> None:
+    line = ((Span("ae\u0301か\u3099か\u3099b"),),)
+    assert "ae\u0301<i>か\u3099</i><i>か\u3099</i>b" in as_html(line, "x")
+    assert ">か\u3099</text>" in as_svg(line, "x")
+
+
 def test_mermaid_has_the_ends_the_packets_and_the_calls() -> None:
     with open_trace("websocket") as trace:
         lines = ladder_mermaid(trace).splitlines()

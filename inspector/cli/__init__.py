@@ -6,6 +6,7 @@ Results go to stdout, words about them to stderr; exit statuses are those of `cl
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import threading
@@ -98,6 +99,7 @@ def _run() -> int:
 def _leave(status: int) -> NoReturn:
     """End the process; all that it started and wrote has been ended and closed by its command."""
     end_at_once()
+    gc.freeze()          # Python would look for garbage among all there is, three times over, which goes now
     if any(not thread.daemon and thread is not threading.main_thread() for thread in threading.enumerate()):
         # When the terminal was closed, Textual's thread that reads it never ends, and would be waited for.
         with contextlib.suppress(OSError, ValueError):

@@ -66,11 +66,14 @@ def decode_file(
 
     `output`: where the chosen packets are written ("-": standard output).
     """
-    gc.set_threshold(_SELDOM, 20, 50)
+    gc.disable()                           # nothing that is imported is garbage, nor is looked at again
     from inspector.trace.flows.processes import Processes  # here and below: help would wait for numpy
     from inspector.trace.trace import Trace, TraceError
     from inspector.views.findings.unjudged import lacking_words
 
+    gc.freeze()
+    gc.set_threshold(_SELDOM, 20, 50)
+    gc.enable()
     try:
         with announced_wait(file):
             trace = Trace.open(file)

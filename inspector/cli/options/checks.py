@@ -20,11 +20,11 @@ from inspector.cli.options.shared import OutputName, typed
 from inspector.cli.options.together import together
 from inspector.cli.output import notice, report, write_text
 from inspector.cli.trace_files import refuse_taken, write_file
+from inspector.views.checks.asked import Checks
 
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
     from inspector.trace.trace import Trace
-    from inspector.views.checks.verdicts import Checks
     from inspector.wire.findings import Severity
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -63,8 +63,6 @@ def checks_of(
 ) -> CheckOptions:
     """What the options of a check say; CommandError for a wrong expression, a rule that there is not, or a
     report's file that is not to be overwritten."""
-    from inspector.views.checks.verdicts import Checks  # here: numpy, for which help would wait
-
     checks = Checks(tuple(map(filter_of, expect)), tuple(map(filter_of, expect_none)), fail_on, ignore)
     if checks.ignore and not checks.fail_on:
         raise CommandError("--ignore goes with --fail-on: it names findings that do not count.", USAGE)
@@ -113,7 +111,7 @@ check_options = together("checks", checks_of, (
 
 def filter_of(expression: str) -> Filter:
     """The display filter; CommandError with the place where it is wrong."""
-    from inspector.trace.filter.filter import Filter, FilterError  # here: numpy, as above
+    from inspector.trace.filter.filter import Filter, FilterError  # here: numpy, for which help would wait
 
     expression = typed(expression, "The filter")
     try:

@@ -208,23 +208,21 @@ def conversation_columns(index: Index, protocol: Transport) -> ConversationColum
     first[stream[::-1]] = np.arange(len(rows))[::-1]
     last = np.full(size, -1, "i8")
     last[stream] = rows
-    heads = first[stream]
-    forward = (segments.src == segments.src[heads]) & (segments.sport == segments.sport[heads])
     known = np.flatnonzero(first >= 0)    # others are known from the quotation in an ICMP error alone
-    here, there = stream[forward], stream[~forward]
-
-    def counted(of: Int32s, weights: UInt32s | None = None) -> Int64s:
-        sums: Int64s = np.bincount(of, weights, size)[known].astype("i8", copy=False)
-        return sums
-
-    lengths = segments.payload_length
     heads = first[known]
+    source, port = np.zeros(size, "u4"), np.zeros(size, "u2")        # of each one's first packet
+    source[known], port[known] = segments.src[heads], segments.sport[heads]
+    back = (segments.src != source[stream]) | (segments.sport != port[stream])
+    side = 2 * stream.astype("i8") + back
+    packets = np.bincount(side, minlength=2 * size)
+    lengths = np.bincount(side, segments.payload_length, 2 * size).astype("i8", copy=False)
+    carries = np.bincount(stream[segments.carries], minlength=size)
     return ConversationColumns(
         protocol, known, (segments.src[heads], segments.dst[heads]),
         (segments.sport[heads], segments.dport[heads]),
-        (counted(here), counted(there), counted(here, lengths[forward]), counted(there, lengths[~forward])),
+        (packets[::2][known], packets[1::2][known], lengths[::2][known], lengths[1::2][known]),
         index.time_ns[rows[heads]], index.time_ns[last[known]], rows[heads],
-        counted(stream[segments.carries]), np.zeros(len(known), np.int64),
+        carries[known], np.zeros(len(known), np.int64),
     )
 
 
@@ -247,7 +245,8 @@ def _segments(index: Index, number: int) -> _Segments:
     rows = np.flatnonzero((index.protocol == number) & (index.stream >= 0))
     outer = index.outer
     around = np.flatnonzero((outer.protocol == number) & (outer.stream >= 0))
-    own = [rows, *(getattr(index, name)[rows] for name in names), np.zeros(len(rows), np.bool_)]
+    mine = rows if len(rows) < index.count else slice(None)
+    own = [rows, *(getattr(index, name)[mine] for name in names), np.zeros(len(rows), np.bool_)]
     if not len(around):
         return _Segments(*own)
     theirs = [outer.row[around], *(getattr(outer, name)[around] for name in names),

@@ -165,6 +165,9 @@ def _base(trace: Trace, rows: Int64s, *, ours: bool) -> int | None:
     return int(index.ack[acking[0]]) - 1 if len(acking) else None
 
 
+_LAYOUT = dict.fromkeys(map(ord, "\r\n\t"))      # what text has beside what is printable
+
+
 def payload_preview(trace: Trace, row: Row, limit: int) -> str:
     """The start of the transport payload in quotes where it is text, else "". At most `limit` characters."""
     index = trace.index
@@ -178,8 +181,8 @@ def payload_preview(trace: Trace, row: Row, limit: int) -> str:
 def preview_of(data: bytes, size: int, limit: int) -> str:
     """The same of a payload of `size` bytes that begins with `data`, four times `limit` at most."""
     text = data.decode("utf-8", "replace")
-    strange = sum(1 for character in text if not (character.isprintable() or character in "\r\n\t"))
-    if not text or "\ufffd" in text[:-1] or strange:
+    printable = text.isprintable() or text.translate(_LAYOUT).isprintable()
+    if not text or "\ufffd" in text[:-1] or not printable:
         return ""
     cut = len(data) < size
     return f'"{escaped(text + (" …" if cut else ""), limit - 2)}"'

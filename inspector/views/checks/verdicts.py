@@ -21,26 +21,13 @@ if TYPE_CHECKING:
     from inspector.model.records import Call
     from inspector.trace.filter.filter import Filter
     from inspector.trace.trace import Trace
+    from inspector.views.checks.asked import Checks
     from inspector.wire.findings import Finding
 
 Kind = Literal["expect", "expect-none", "fail-on"]
 SEVERITIES: tuple[Severity, ...] = tuple(reversed(get_args(Severity)))      # the gravest last
 NAMED = 20               # places that a verdict describes; all of them are counted
 _ALIKE = 1000            # packets of equal findings that are named
-
-
-@dataclass(frozen=True, slots=True)
-class Checks:
-    """What is asked. `ignore` are ids of findings, or patterns of them (`http.*`); `within` narrows all."""
-
-    expect: tuple[Filter, ...] = ()
-    expect_none: tuple[Filter, ...] = ()
-    fail_on: Severity | None = None
-    ignore: tuple[str, ...] = ()
-    within: Filter | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.expect or self.expect_none or self.fail_on)
 
 
 class Witness(NamedTuple):

@@ -15,8 +15,9 @@ from inspector.model.packets import Row
 from inspector.protocols.websocket.frame import TEXT, encode
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
+from inspector.views.checks.asked import Checks
 from inspector.views.checks.report import FORMATS, as_text
-from inspector.views.checks.verdicts import Checks, verdicts
+from inspector.views.checks.verdicts import verdicts
 from inspector.views.conversation.messages import MessageList
 from inspector.views.conversations.list import ConversationList
 from inspector.views.detail.application import application_fields

@@ -9,8 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from inspector.trace.filter.filter import Filter
+from inspector.views.checks.asked import Checks
 from inspector.views.checks.report import FORMATS, as_json, as_junit, as_text
-from inspector.views.checks.verdicts import NAMED, Checks, verdicts
+from inspector.views.checks.verdicts import NAMED, verdicts
 from inspector.wire.findings import Severity
 from tests.support.captures.frames import pcapng_bytes, trace_of
 from tests.support.captures.tcp import segment

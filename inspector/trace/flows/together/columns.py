@@ -133,8 +133,16 @@ class Followed(NamedTuple):
 
 def followed(columns: TcpColumns) -> Followed:
     """How each packet follows those before it."""
-    reverse, head = columns.reverse, columns.head
     end = columns.seq + columns.span
-    by_a, by_b = previous(~reverse, head), previous(reverse, head)
-    own, other = np.where(reverse, by_b, by_a), np.where(reverse, by_a, by_b)
-    return Followed(own, other, end, end[other] - columns.ack)
+    # What one end sends at a stretch has the same packet of the other before it: the last of the stretch
+    # before, whose own last one before is the first packet's of this stretch.
+    begins = np.ones(len(end), np.bool_)
+    begins[1:] = columns.reverse[1:] != columns.reverse[:-1]
+    begins[columns.starts] = True
+    first = np.flatnonzero(begins)
+    counts = np.diff(first, append=len(end))
+    opens = columns.place[first] == 0
+    before = np.where(opens, -1, first - 1)
+    own = np.arange(-1, len(end) - 1)
+    own[first] = np.where(opens, -1, np.append(-1, before)[:-1])
+    return Followed(own, np.repeat(before, counts), end, np.repeat(end[before], counts) - columns.ack)

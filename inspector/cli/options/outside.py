@@ -35,7 +35,7 @@ outside_options = together("outside", outside_of, (
                  help="Let the program reach this port of the machine's own network, at 127.0.0.1:PORT "
                       "and at the addresses of HOST; names are resolved then; repeatable."),
     click.option("--publish", metavar="[HOST_PORT:]PORT|all", multiple=True,
-                 help="Make the program's port reachable on this machine's 127.0.0.1 as soon as it "
+                 help="Make the program's TCP port reachable on this machine's 127.0.0.1 as soon as it "
                       "listens; repeatable."),
 ), ("publish", "reach", "net"))  # fmt: skip
 """Decorate a click command with both: it gets `outside`."""

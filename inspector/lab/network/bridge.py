@@ -16,6 +16,7 @@ from pathlib import Path
 from inspector.lab.network.commands import (
     READY,
     SOCKETS,
+    LeftOut,
     Publish,
     Reach,
     Ready,
@@ -33,6 +34,8 @@ from inspector.lab.programs.processes import die_with_parent
 _RELAY = "inspector.lab.network.relay"
 _EVERY = 0.2               # seconds between two looks at what listens
 _LISTEN = "0A"             # include/net/tcp_states.h
+_UNCONNECTED = "07"        # likewise: a datagram socket of no single peer
+_FIRST = 5                 # UDP ports of --publish all that are told
 _READY_WITHIN = 5.0        # seconds
 
 
@@ -55,6 +58,7 @@ class Bridge:
         os.set_blocking(journal, False)
         self.child = Child("relay", process, journal, None)
         self._published: set[int] = set()
+        self._seen: set[int] = set()           # ports that were published, or told of
         names = (("", PORT),) if outside.names else ()
         self._own = {port for _, port in (*outside.reach, *outside.via, *names)}
         self._last_look = 0.0
@@ -108,6 +112,7 @@ class Bridge:
             return
         self._last_look = time.monotonic()
         found = listening_ports() - self._own
+        self._tell_datagrams(found)
         asked = self._outside.publish
         wanted = {port: port for port in found} if asked == "all" else dict(asked)
         for port in sorted(found & wanted.keys() - self._published):
@@ -115,9 +120,27 @@ class Bridge:
         for port in sorted(self._published - found):
             self._send(Retract(port))
         self._published = found & wanted.keys()
+        self._seen |= self._published
+
+    def _tell_datagrams(self, listening: set[int]) -> None:
+        """Tell once of each UDP port that was asked for: nobody is led there.
+
+        Of "all" those that look like a server's.
+        """
+        asked, bound = self._outside.publish, datagram_ports() - self._own - listening - self._seen
+        clients = _ephemeral()
+        meant = sorted(port for port in bound if port not in clients)[:_FIRST] if asked == "all" else sorted(
+            bound & dict(asked).keys())
+        for port in meant:
+            self._send(LeftOut(port, datagrams=True))
+        self._seen |= set(meant)
 
     def close(self) -> None:
-        """End the relay."""
+        """End the relay, which tells of what was asked for in vain."""
+        if self._outside.publish != "all":
+            for port, _ in self._outside.publish:
+                if port not in self._seen:
+                    self._send(LeftOut(port, datagrams=False))
         self.child.end_input()
         self.channel.close()
 
@@ -127,17 +150,35 @@ class Bridge:
 
 def listening_ports() -> set[int]:
     """TCP ports that a socket of this process's network listens on."""
+    return _ports(("tcp", "tcp6"), _LISTEN)
+
+
+def datagram_ports() -> set[int]:
+    """UDP ports that a socket of this process's network takes anybody's datagrams at."""
+    return _ports(("udp", "udp6"), _UNCONNECTED)
+
+
+def _ports(tables: tuple[str, ...], state: str) -> set[int]:
     found = set()
-    for name in ("tcp", "tcp6"):
+    for name in tables:
         try:
             lines = Path(f"/proc/self/net/{name}").read_text().splitlines()[1:]
         except OSError:                            # no IPv6
             continue
         for line in lines:
             fields = line.split()
-            if fields[3] == _LISTEN:
+            if fields[3] == state:
                 found.add(int(fields[1].rpartition(":")[2], 16))
     return found
+
+
+def _ephemeral() -> range:
+    """The ports that the kernel gives to clients."""
+    try:
+        first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    except (OSError, ValueError):
+        return range(32768, 61000)                 # its default
+    return range(first, last + 1)
 
 
 def _apart() -> None:

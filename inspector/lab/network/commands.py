@@ -55,7 +55,15 @@ class Ready:
     """Say when all that was asked before is done."""
 
 
-RelayCommand = Publish | Retract | Reach | Resolve | Ready
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Tell that a port that was asked for is not published: it is UDP's (`datagrams`), or nobody listened."""
+
+    port: int
+    datagrams: bool
+
+
+RelayCommand = Publish | Retract | Reach | Resolve | Ready | LeftOut
 _KINDS: tuple[type[RelayCommand], ...] = get_args(RelayCommand)
 SOCKETS = {
     b"4": (socket.AF_INET, socket.SOCK_STREAM, 0), b"6": (socket.AF_INET6, socket.SOCK_STREAM, 0),

@@ -29,7 +29,7 @@ from inspector.kernel.beyond import Beyond
 from inspector.kernel.holders import backlog_of, owner_of
 from inspector.kernel.sampler import EVERY
 from inspector.lab.network import commands
-from inspector.lab.network.commands import Publish, Reach, Ready, RelayCommand, Resolve, Retract
+from inspector.lab.network.commands import LeftOut, Publish, Reach, Ready, RelayCommand, Resolve, Retract
 from inspector.lab.network.datagrams import Forwarder
 from inspector.lab.network.hands import hand_on, reset_on_close
 from inspector.lab.network.names import PORT
@@ -72,6 +72,10 @@ class Relay:
                 await self._reach(host, port)
             case Resolve(address, host, port):
                 await self._resolve(address, (host, port))
+            case LeftOut(port, datagrams):
+                self._report("note", spoken(
+                    f"UDP port {port} of the lab is not published: only TCP ports are." if datagrams else
+                    f"Port {port} of the lab was not published: nobody was seen to listen there by TCP."))
             case Ready():
                 async with self._asking:
                     self._channel.send(commands.READY)

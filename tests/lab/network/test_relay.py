@@ -217,6 +217,33 @@ def test_a_program_in_the_lab_reaches_the_host_and_is_reached(tmp_path: Path, se
         assert len(list(conversations(trace))) == 2
 
 
+BINDS = """
+import socket, sys
+bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+bound.bind(("127.0.0.1", int(sys.argv[1])))
+print("bound", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("asked", ["all", "the port"])
+def test_a_udp_port_that_is_not_published_is_told_once(asked: str, tmp_path: Path) -> None:
+    """And one that nobody listened on at the end."""
+    asked_for = ["--publish", "all"] if asked == "all" else ["--publish", "9027", "--publish", "9028"]
+    words = ["exec", "--save", str(tmp_path / "x.pcapng"), *asked_for, "--", sys.executable, "-c", BINDS,
+             "9027"]
+    process = subprocess.Popen([sys.executable, "-m", "inspector", *words], stdin=subprocess.PIPE,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None and process.stdin is not None
+    first = process.stderr.readline()
+    _, rest = process.communicate("\n", timeout=WITHIN)
+    assert process.returncode == 0
+    assert first == "inspector: UDP port 9027 of the lab is not published: only TCP ports are.\n"
+    assert "9027" not in rest
+    never = "Port 9028 of the lab was not published: nobody was seen to listen there by TCP."
+    assert (never in rest) is (asked != "all")
+
+
 def test_nothing_is_left_when_the_agent_has_ended(tmp_path: Path, service: socket.socket) -> None:
     agent, port = started(tmp_path / "x.pcapng", service)
     connected(port).close()

@@ -50,7 +50,8 @@ class CompareScreen(BaseModal[None]):
         "of them, **≈** before one that is in all with another size, protocol or call; what has no sign is "
         "the same.",
         "**bytes of headers** are all but what TCP, UDP or IP carried. **round trips**: how often the client "
-        "sent something and the server then did; what only acknowledges counts as nothing.",
+        "sent something (a SYN, data, a datagram) and the server then did; what only acknowledges or closes "
+        "(FIN, RST) counts as nothing, a RST that refuses a SYN as its answer.",
         "**Enter** shows all of a line, **o** puts another capture, or a session before this one, beside "
         "these, four at most; **y** copies all. In Conversations **=** marks what is compared.",
     )

@@ -21,6 +21,7 @@ from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.ladder import Ladder
 from inspector.views.line.spans import cell_width, plain
 from tests.support.captures.growth import requests_in_turn
+from tests.support.captures.network import CLIENT, SERVER, Network
 from tests.support.captures.traces import open_trace
 
 
@@ -41,7 +42,7 @@ def test_what_tcp_does_and_udp_does_not() -> None:
     lines = lines_of("tcp", "udp")
     assert lines[0].split() == ["1", "TCP", "2", "UDP"]
     assert next(line for line in lines if line.startswith("packets")).split() == ["packets", "12", "4"]
-    assert next(line for line in lines if line.startswith("round")).split() == ["round", "trips", "4", "2"]
+    assert next(line for line in lines if line.startswith("round")).split() == ["round", "trips", "3", "2"]
     alone = [line for line in lines if "[SYN" in line]
     assert len(alone) == 2 and all(line.startswith("≠ ") for line in alone)
     both = next(line for line in lines if line.count('"hello"') == 2 and "▶" in line)
@@ -81,6 +82,27 @@ def test_sums_are_of_all_and_acknowledgments_are_no_round_trip() -> None:
     with open_trace("tcp") as trace:
         empty = sums_of(Ladder(trace, Conversation("tcp", 99)))
         assert empty == Sums(0, 0, 0, 0, 0, empty.calls)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("closing", ["FA", "RA"])
+def test_closing_is_no_round_trip_whoever_begins_it(tmp_path: Path, first: int, closing: str) -> None:
+    network = Network()
+    network.handshake()
+    network.tcp(CLIENT, "PA", b"GET")
+    network.tcp(SERVER, "PA", b"200")
+    network.tcp((CLIENT, SERVER)[first], closing)
+    network.tcp((SERVER, CLIENT)[first], closing)
+    with network.open(tmp_path / "closed.pcapng") as trace:
+        assert sums_of(Ladder(trace, side(trace).conversation)).round_trips == 2
+
+
+def test_a_reset_that_refuses_is_an_answer(tmp_path: Path) -> None:
+    network = Network()
+    network.tcp(CLIENT, "S")
+    network.tcp(SERVER, "RA")
+    with network.open(tmp_path / "refused.pcapng") as trace:
+        assert sums_of(Ladder(trace, side(trace).conversation)).round_trips == 1
 
 
 def test_conversations_come_in_the_order_of_their_first_packets() -> None:

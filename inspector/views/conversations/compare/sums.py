@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inspector.model.language import marked, tr
-from inspector.model.numbers import FIN, RST, SYN, TCP, UDP
+from inspector.model.numbers import ACK, RST, SYN, TCP, UDP
 from inspector.model.units import duration
 from inspector.views.ladder.layout import LEFT
 
@@ -43,12 +43,17 @@ def sums_of(ladder: Ladder) -> Sums:
 
 
 def _round_trips(ladder: Ladder) -> int:
-    """How often the client sent something and the server then did: what only acknowledges is nothing."""
+    """How often the client asked (a SYN, data) and the server then sent: ACKs alone and closing are nothing.
+
+    Who closes first is by chance, and nobody waits for it; a reset that refuses a SYN is an answer.
+    """
     index, rows = ladder.trace.index, ladder.side.rows
     if not len(rows):
         return 0
-    tcp, opens_or_ends = index.protocol[rows] == TCP, (index.tcp_flags[rows] & (SYN | FIN | RST)) != 0
-    speaks = (tcp & (opens_or_ends | (index.payload_length[rows] > 0))) | (index.protocol[rows] == UDP)
+    tcp, flags = index.protocol[rows] == TCP, index.tcp_flags[rows]
+    is_opened = bool((flags & (SYN | ACK) == SYN | ACK).any())
+    opens = (flags & (SYN if is_opened else SYN | RST)) != 0
+    speaks = (tcp & (opens | (index.payload_length[rows] > 0))) | (index.protocol[rows] == UDP)
     as_first = (index.src[rows] == index.src[rows[0]]) & (index.sport[rows] == index.sport[rows[0]])
     from_client = (as_first == (ladder.side.direction(0) == LEFT))[speaks]
     return int(np.count_nonzero(from_client[:-1] & ~from_client[1:]))

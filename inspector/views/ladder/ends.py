@@ -13,6 +13,8 @@ import numpy as np
 from inspector.model.endpoint import Transport, join_endpoint, split_endpoint
 from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.model.packets import Row, row_at
+from inspector.protocols.arp import ArpPacket
+from inspector.trace.application.packets import packet_records
 from inspector.trace.index.columns import Growing
 from inspector.views.ladder.layout import LEFT, RIGHT
 from inspector.views.session.sockets import SocketTable, same_address
@@ -103,6 +105,7 @@ class Side:
         self._rows, self._times = Growing(np.int64), Growing(np.int64)       # of a ladder of all
         self._packets_read = 0
         self.servers: set[tuple[int, int]] = set()          # whom SYNs were for: number of address, port
+        self._clients, self._servers = set[str](), set[str]()      # the addresses of those, without ports
         self._ends: dict[tuple[int, int], Ends] = {}        # of (protocol, stream), in a ladder of all
 
     def update(self) -> bool:
@@ -138,6 +141,8 @@ class Side:
         opens = (index.tcp_flags[start:count] & (SYN | ACK)) == SYN
         rows = np.flatnonzero(opens & (index.protocol[start:count] == TCP)) + start
         self.servers.update(zip(index.dst[rows].tolist(), index.dport[rows].tolist(), strict=True))
+        for hosts, column in ((self._clients, index.src), (self._servers, index.dst)):
+            hosts.update(escaped(index.address(number)) for number in np.unique(column[rows]).tolist())
 
     @property
     def several_servers(self) -> bool:
@@ -146,7 +151,10 @@ class Side:
 
     def direction(self, position: int) -> int:
         """LEFT when the packet at this position of `rows` was sent by the client, else RIGHT."""
-        row = row_at(self.rows, position)
+        return self.direction_of(row_at(self.rows, position))
+
+    def direction_of(self, row: Row) -> int:
+        """The same of a packet."""
         index = self.trace.index
         protocol, stream = int(index.protocol[row]), int(index.stream[row])
         if protocol in (TCP, UDP) and stream >= 0:
@@ -160,13 +168,37 @@ class Side:
 
     def _by_address(self, row: Row) -> int:
         """The direction of a packet without ports: RIGHT when it goes to a client's address."""
+        source, destination = self.hosts_of(row)
+        return RIGHT if self._is_client(destination) and not self._is_client(source) else LEFT
+
+    def _is_client(self, host: str) -> bool:
+        client = self.ends.client
+        return host in self._clients or bool(client and split_endpoint(client)[0] == host)
+
+    def hosts_of(self, row: Row) -> tuple[str, str]:
+        """From which address to which one a packet goes, by its own headers; "" where they name none."""
         index = self.trace.index
-        if int(index.network[row]) not in (4, 6):
-            return LEFT
-        clients = (self.ends.client, *(ends.client for ends in self._ends.values()))
-        hosts = {split_endpoint(client)[0] for client in clients if client}
-        source, destination = (escaped(index.address(int(column[row]))) for column in (index.src, index.dst))
-        return RIGHT if destination in hosts and source not in hosts else LEFT
+        if int(index.network[row]) in (4, 6):
+            source, destination = (index.address(int(column[row])) for column in (index.src, index.dst))
+            return escaped(source), escaped(destination)
+        found = next((one for _, one in packet_records(self.trace, row) if isinstance(one, ArpPacket)), None)
+        return ("", "") if found is None else (found.sender, found.target)
+
+    def stranger(self, row: Row) -> str:
+        """Whom a packet of a ladder of all is for or from, where that is no server of the ladder's; or "".
+
+        Of a packet of which neither end is the ladder's both. What ARP says names its addresses itself.
+        """
+        index = self.trace.index
+        if self.conversation is not None or not self.servers or int(index.network[row]) not in (4, 6):
+            return ""
+        source, destination = self.hosts_of(row)
+        known = [host in self._servers or self._is_client(host) for host in (source, destination)]
+        if all(known):
+            return ""
+        if not any(known) and int(index.stream[row]) < 0:
+            return f"{source}→{destination}"
+        return destination if self.direction_of(row) == LEFT else source
 
     def client_of(self, row: Row) -> str:
         """The client, "address:port", of the conversation that the TCP or UDP packet belongs to."""
@@ -180,5 +212,7 @@ class Side:
         key = (int(index.protocol[row]), int(index.stream[row]))
         if key not in self._ends:
             conversation = Conversation("tcp" if key[0] == TCP else "udp", key[1])
-            self._ends[key] = conversation_ends(self.trace, conversation, self.sockets)
+            ends = self._ends[key] = conversation_ends(self.trace, conversation, self.sockets)
+            if ends.client:
+                self._clients.add(split_endpoint(ends.client)[0])
         return self._ends[key]

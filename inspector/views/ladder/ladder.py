@@ -292,9 +292,11 @@ class Ladder:
         index = self.trace.index
         if int(index.protocol[row]) in (TCP, UDP) and int(index.stream[row]) >= 0:
             client, server = (f":{split_endpoint(end)[1]}" for end in self.side.ends_of(row)[:2])
+            if stranger := self.side.stranger(row):
+                return f"{client}→{stranger}"
             return f"{client}→{server}" if self.side.several_servers else client
         quote = quoted(self.trace, row)
-        return f":{split_endpoint(quote[1])[1]}" if quote else ""
+        return f":{split_endpoint(quote[1])[1]}" if quote else self.side.stranger(row)
 
     def _count_conversations(self) -> bool:
         """Whether this is a session with more than one conversation."""

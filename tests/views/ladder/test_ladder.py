@@ -4,6 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from scapy.layers.dns import DNS, DNSQR
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.l2 import ARP, Ether
+from scapy.utils import wrpcap
 
 from inspector.model.endpoint import join_endpoint, split_endpoint
 from inspector.model.packets import Row, first_rows
@@ -316,3 +320,30 @@ def test_a_call_is_of_the_conversation_whose_socket_it_was_made_on() -> None:
         accepts = [call for call in trace.calls if call.name == "accept" and call.result is not None]
         assert [conversation_of_call(trace, ladder.sockets, (one.pid, one.id)) for one in accepts] == [
             ("tcp", stream) for stream in range(len(accepts))]
+
+
+def test_packets_of_others_go_by_their_own_addresses_and_name_them(tmp_path: Path) -> None:
+    """A gateway's answer to a client, a resolver beside the server, a neighbour that speaks to all."""
+    client, server, gateway = "192.0.2.2", "203.0.113.80", "192.0.2.1"
+    ours, theirs = Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:01"), Ether(src="02:00:00:00:00:01",
+                                                                                dst="02:00:00:00:00:02")
+    frames = [
+        ours / ARP(op=1, psrc=client, pdst=gateway, hwsrc=ours.src),
+        theirs / ARP(op=2, psrc=gateway, pdst=client, hwsrc=theirs.src),
+        ours / IP(src=client, dst="10.255.255.53") / UDP(sport=5000, dport=53) / DNS(qd=DNSQR(qname="a.b")),
+        theirs / IP(src="10.255.255.53", dst=client) / UDP(sport=53, dport=5000) / DNS(qr=1),
+        ours / IP(src=client, dst=server) / TCP(sport=4000, dport=80, flags="S"),
+        theirs / IP(src=server, dst=client) / TCP(sport=80, dport=4000, flags="SA", seq=9, ack=1),
+        theirs / IP(src=gateway, dst=client) / ICMP(type=9),
+        theirs / IP(src="192.0.2.9", dst="224.0.0.1") / ICMP(type=9),
+    ]
+    wrpcap(str(tmp_path / "x.pcap"), frames)
+    with Trace.open(tmp_path / "x.pcap") as trace:
+        trace.finish()
+        ladder = Ladder(trace, None)
+        lines = [text for line in range(ladder.count) if "│" in (text := plain(ladder.line(line, 110)))]
+    assert len(lines) == 8
+    assert ["▶│" in line for line in lines] == [True, False, True, False, True, False, False, True]
+    assert all(word in line for line, word in zip(lines, (
+        "Who has", "is at", ":5000→10.255.255.53", ":5000→10.255.255.53", ":4000 SYN", ":4000 SYN",
+        "192.0.2.1 ", "192.0.2.9→224.0.0.1"), strict=True)), lines

@@ -36,8 +36,10 @@ _CUT_STATUS = re.compile(rb"(HTTP/1\.\d) ([1-5]\d\d)(?: ([^\r\n]*))?\r?\Z")
 _NAME = re.compile(_TOKEN + rb"\Z")
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_REQUEST_START = re.compile(_TOKEN + rb" +[^ \r\n]+ +HTTP/1\.\d")
-_REQUEST_PREFIX = re.compile(_TOKEN + rb"(?: +[^\x00-\x20]*(?: +[HTP/1.]{0,8})?)?\r?\Z")
+# A request line, and as much of one as may have come: what is the one began as the other, however it is cut.
+_TARGET = rb"[^ \r\n]"
+_REQUEST_START = re.compile(_TOKEN + rb" +" + _TARGET + rb"+ +HTTP/1\.\d")
+_REQUEST_PREFIX = re.compile(_TOKEN + rb"(?: +(?:" + _TARGET + rb"+(?: +[HTP/1.]{0,8})?)?)?\r?\Z")
 LONG_LINE = 2000        # bytes of a first line that is taken for one before its end
 METHODS = (
     b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH ",
@@ -180,9 +182,10 @@ def looks_like_http(data: bytes, *, whole: bool = False) -> Literal["request", "
     line, end, _ = data.partition(b"\n")
     if _REQUEST_START.match(line):
         return "request"
-    if not end and line.startswith(METHODS) and (whole or len(line) >= LONG_LINE):
+    begun = not end and _REQUEST_PREFIX.match(line) is not None
+    if not end and line.startswith(METHODS) and (whole or (begun and len(line) >= LONG_LINE)):
         return "request"
-    return "perhaps" if not end and _REQUEST_PREFIX.match(line) else ""
+    return "perhaps" if begun else ""
 
 
 def head_end(data: bytes | bytearray, start: int = 0) -> int:

@@ -143,6 +143,8 @@ def _words(label: Label, tag: str, style: Style, room: int) -> Line:
     """The label in at most `room` cells: details fall off its end, at last the main text is cut."""
     spans: list[Span] = []
     for text in (tag, label.again, label.fate, label.marks):
+        while text == label.marks and "] [" in text and room <= cell_width(text) + 4:
+            text = text.rpartition(" [")[0]                        # the first marks say most
         if text and room > cell_width(text) + 4:
             spans.append(Span(text + " ", "dim" if text == tag else "warning"))
             room -= cell_width(text) + 1

@@ -12,7 +12,9 @@ from scapy.utils import wrpcap
 from inspector.model.endpoint import join_endpoint, split_endpoint
 from inspector.model.packets import Row, first_rows
 from inspector.model.records import Call
+from inspector.trace.packet.facts import facts
 from inspector.trace.trace import Trace
+from inspector.views.ladder.arrow import arrow
 from inspector.views.ladder.calls import wakes_itself
 from inspector.views.ladder.current import conversation_of_call
 from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
@@ -239,6 +241,20 @@ def test_raw_numbers_are_those_on_the_wire() -> None:
         first = ladder.index_of(Target(row=Row(0)))
         assert first is not None
         assert f"seq {int(trace.index.seq[0])}" in plain(ladder.line(first, 120))
+
+
+def test_of_marks_that_do_not_all_fit_the_first_stands(tmp_path: Path) -> None:
+    frames = [segment(0, "S", 0), segment(1, "SA", 0, 1, window=20), segment(0, "A", 1, 1)]
+    frames += [segment(0, "PA", 1, 1, b"more than you read. ")] * 2
+    memory = MemoryTrace()
+    memory.add(frames, [10**9 * number for number in range(len(frames))])
+    memory.save(tmp_path / "full.pcapng")
+    with Trace.open(tmp_path / "full.pcapng") as trace:
+        trace.finish()
+        resent = facts(trace, Row(4))
+        assert resent.analysis == ("tcp.analysis.retransmission", "tcp.analysis.window_full")
+        wide, narrow = (plain(arrow(trace, resent, width, to_right=True)) for width in (60, 40))
+    assert '[Retransmission] [Window Full] "more' in wide and '[Retransmission] "more' in narrow
 
 
 def test_the_default_is_the_session_or_the_first_conversation() -> None:

@@ -117,7 +117,8 @@ def test_an_endless_head_is_given_up() -> None:
     (b"GET / HTTP/1.1\r\n", "request"), (b"G", "perhaps"), (b"M-SEARCH * HTTP/1.1\r\n", "request"),
     (b"", "perhaps"), (b"HTTP/1.1 200 OK", "response"), (b"HTT", "perhaps"),
     (b"PRI * HTTP/2.0\r\n", ""), (b"\x16\x03\x01", ""),
-    (b"GET /" + b"a" * 5000, "request"), (b"GET / a" + b"a" * 5000, ""), (b"GET / a" + b"a" * 5000 + b"\n", ""),
+    (b"GET /" + b"a" * 5000, "request"), (b"GET / a" + b"a" * 5000, ""),
+    (b"GET / a" + b"a" * 5000 + b"\n", ""),
     (b"GET /\x1a\tb", "perhaps"), (b"GET /\x1a\tb HTTP/1.1\r\n", "request"),
     (b"SSH-2.0-x\r\n", ""), (b"EHLO there\r\n", ""),
 ])

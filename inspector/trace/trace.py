@@ -384,7 +384,7 @@ class Trace:
 
     def _read_fates(self) -> None:
         """Read on in the fates; what hangs on whether a packet came is said anew."""
-        for row in self._fates.update(self, self.events):
+        for row in self._fates.update(self, self.events, self.may_grow):
             stream = int(self.index.stream[row])
             flow = self._flows.known(stream) if self.index.protocol[row] == TCP else None
             fate = self._fates.of(row)

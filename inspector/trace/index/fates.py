@@ -1,7 +1,7 @@
 """What became of packets on a wire that somebody stood in: held, dropped, doubled, delayed, swapped.
 
 Events of kind "wire" -> for each packet that they name, by the sum of its bytes, its row and its fates. A
-packet of which no event tells went through at once.
+packet of which no event tells went through at once; on a wire that holds all its event is to come.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row, first_rows
 from inspector.model.wiring import (
     FATE_BYS,
     FATE_WORDS,
+    LONGEST_WAITING,
     SENDERS,
     FateBy,
     FateWord,
@@ -87,6 +89,9 @@ class Fates:
         self._numbers: dict[str, Row] = {}
         self._fates: dict[Row, Fate] = {}
         self._pending: dict[Row, Fate] = {}    # those that may still arrive
+        self._held_since_ns = 0
+        self._looked_at = 0                    # packets among which those were looked for that are
+        self._awaited: dict[Row, Fate] = {}    # on a wire that holds all, and of which no event tells yet
 
     def __bool__(self) -> bool:
         return bool(self._fates)
@@ -95,11 +100,15 @@ class Fates:
         """What became of packet `row`; None where it went through at once."""
         return self._fates.get(row)
 
+    def shown(self, row: Row) -> Fate | None:
+        """The same for who looks: what came to a wire that holds all waits, though no event tells it yet."""
+        return self._fates.get(row) or self._awaited.get(row)
+
     def arrived_ns(self, row: Row, sent_ns: int) -> int | None:
         """When a packet came to its receiver that was sent at `sent_ns`; None where it has not, so far."""
         fate = self._fates.get(row)
         if fate is None:
-            return sent_ns
+            return None if row in self._awaited else sent_ns
         return fate.time_ns if fate.has_arrived else None
 
     @property
@@ -119,21 +128,42 @@ class Fates:
             return chosen
         return next((fate.row for fate in self._pending.values() if fate.fate == "held"), None)
 
-    def update(self, trace: Frames, events: list[Event]) -> list[Row]:
-        """Read the events that are new; the packets of which it is known anew whether they have arrived."""
+    def update(self, trace: Frames, events: list[Event], may_grow: bool = True) -> list[Row]:
+        """Read the events that are new; the packets of which it is known anew whether they have arrived.
+
+        `may_grow`: more may be told; else what is not told now never will be.
+        """
         changed: list[Row] = []
         for event in events[self._read :]:
             if event.kind == "wire":
                 changed += self._take(trace, event)
             elif event.kind == "session-started":
                 session = event.session
-                self._begin(session is not None and session.wire == "held")
+                self._begin(session is not None and session.wire == "held", event.time_ns)
         self._read = len(events)
-        return changed
+        return changed + self._await(trace, may_grow)
 
-    def _begin(self, holds: bool) -> None:
+    def _await(self, trace: Frames, may_grow: bool) -> list[Row]:
+        """Note the new packets that the wire holds without anybody's word so far; those that are given up."""
+        index, begin = trace.index, self._looked_at
+        self._looked_at = index.count
+        given_up = [row for row, fate in self._awaited.items()
+                    if not self.holds or not may_grow or fate.time_ns < self._held_since_ns]
+        for row in given_up:
+            del self._awaited[row]
+        self.version += bool(given_up)
+        if not self.holds or not may_grow:
+            return given_up
+        for row in first_rows(index.count)[begin:]:
+            time_ns = int(index.time_ns[row])
+            if row in self._fates or time_ns < self._held_since_ns or index.protocol[row] not in (TCP, UDP):
+                continue
+            self._awaited[row] = Fate(row, LONGEST_WAITING, "held", _NOBODY, SENDERS[0], time_ns, time_ns)
+        return given_up
+
+    def _begin(self, holds: bool, time_ns: int) -> None:
         """A new session begins on the wire; what was held before is not there any more."""
-        self.begun, self.holds = True, holds
+        self.begun, self.holds, self._held_since_ns = True, holds, time_ns
         self._numbers.clear()
         for row, fate in self._pending.items():
             self._fates[row] = fate._replace(fate="unsent", by="kernel")
@@ -144,7 +174,7 @@ class Fates:
         fate, number = fields.get("fate", ""), fields.get("packet", "")
         self.version += 1
         if fate in ("hold", "open"):
-            self.holds = fate == "hold"
+            self.holds, self._held_since_ns = fate == "hold", event.time_ns
         word = next((one for one in FATE_WORDS if one == fate), None)
         sender = next((one for one in SENDERS if one == fields.get("sender")), None)
         if not (number.isascii() and number.isdigit() and len(number) < 12) or word is None or sender is None:
@@ -162,11 +192,12 @@ class Fates:
         if by == _NOBODY and before is not None:
             by = before.by
         now = Fate(row, wire_number(int(number)), word, by, sender, held_ns, event.time_ns)
+        was_awaited = self._awaited.pop(row, None) is not None
         self._fates[row] = now
         self._pending.pop(row, None)
         if word in WAITS:
             self._pending[row] = now
-        known = before is None or (before.has_arrived and not before.is_under_way)
+        known = not was_awaited and (before is None or (before.has_arrived and not before.is_under_way))
         return [] if (now.has_arrived and not now.is_under_way) == known else [row]
 
     def _found(self, trace: Frames, wanted: str, time_ns: int) -> Row | None:

@@ -88,7 +88,7 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
         application=known.application,
         protocols=known.protocols,
         phase=known.phase,
-        fate=trace.fates.of(row),
+        fate=trace.fates.shown(row),
         same_as=known.same_as,
         duplicate=known.duplicate,
         probes_window=known.probes_window,

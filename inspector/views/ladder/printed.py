@@ -118,7 +118,7 @@ class LadderText:
 
     def _waits(self, packet: int) -> str:
         """For what a packet waits on the wire, "" where it does not: what becomes of it is printed anew."""
-        fate = self.ladder.trace.fates.of(row_at(self.ladder.side.rows, packet))
+        fate = self.ladder.trace.fates.shown(row_at(self.ladder.side.rows, packet))
         if fate is not None and fate.fate in ("under way", "arrived"):
             return fate.fate               # told when it leaves, and when it comes
         return "" if fate is None or fate.has_arrived or fate.is_lost else fate.fate

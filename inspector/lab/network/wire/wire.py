@@ -178,6 +178,8 @@ class Wire:
 
     def _do(self, act: WireAct, packet: Packet, by: FateBy) -> None:
         if act == "swap" and any(each.sender == packet.sender for each in self._behind):
+            if self.holds or by == "you":      # it waited, or none has told that it does not
+                self._report_fate(*_DONE["pass"], packet, by)
             self._pass(packet)                 # it is the next one, which an earlier one waits for
             return
         fate, word = _DONE[act]

@@ -23,7 +23,8 @@ DATA_OUT = ("write", "writev", "send", "sendto", "sendmsg", "sendmmsg", "sendfil
 SELECTS = ("select", "pselect6")
 EPOLL_WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 BLOCKING = ("accept", "accept4", "connect", *DATA_IN, *DATA_OUT, "poll", "ppoll", *SELECTS)
-CALLS = ("socket", "bind", "listen", "shutdown", "close", "setsockopt", "getsockname", "epoll_ctl",
+STARTS = ("clone", "clone3")         # what makes a thread or a process
+CALLS = (*STARTS, "socket", "bind", "listen", "shutdown", "close", "setsockopt", "getsockname", "epoll_ctl",
          *EPOLL_WAITS, *BLOCKING)
 # Times in nanoseconds, descriptors with what they are, no signals, no columns; 32 characters of each string.
 OPTIONS = (
@@ -38,6 +39,7 @@ _LINE = re.compile(r"(\d+)(?:<(.*?)>)? +(\d+)\.(\d{9}) (.*)", re.DOTALL)
 _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>", re.ASCII)
 _RETURNED = re.compile(r"(.*)\) += (.*?)(?: <(\d+)\.(\d{9})>)?", re.DOTALL)
 _RESULT = re.compile(r"(-?\d+)(?:<.*>)?(?: ([A-Z][A-Z0-9_]+)\b)?.*", re.DOTALL)
+_FLAGS = re.compile(r"\bflags=([A-Z_|0-9a-fx]+)")
 _SOCKET = re.compile(r"(\d+)<(TCP|UDP)(?:v6)?:\[([^<\"]*?)\]>")
 _EVENT = re.compile(r"events=([A-Z|0-9a-fx]+), data=(?:\{u32=\w+, u64=(\w+)\}|(\w+))")
 _KINDS = ("<TCP", "<UDP")
@@ -89,12 +91,16 @@ class _Socket(NamedTuple):
 
 
 class StraceReader:
-    """Reads the output of one strace. `process_of` gives the process of a thread (both by their number)."""
+    """Reads the output of one strace. `process_of` gives the process of a thread (both by their number).
+
+    A thread may be gone when it is asked for: whoever made it tells whose it was, clone(2).
+    """
 
     def __init__(self, process_of: Callable[[int], int] = lambda thread: thread) -> None:
         self._process_of = process_of
         self._processes: dict[int, int] = {}
         self._entered: dict[int, _Call] = {}
+        self._starting: dict[int, int] = {}  # thread in a clone() that makes one -> process
         self._rest = b""
         self._next = 1
         self.done: set[int] = set()          # threads whose end was told
@@ -121,6 +127,7 @@ class StraceReader:
             self.done.add(thread)
             self._processes.pop(thread, None)
             self._entered.pop(thread, None)
+            self._starting.pop(thread, None)
             return None
         resumed = _RESUMED.match(body)
         if resumed is not None:
@@ -132,13 +139,27 @@ class StraceReader:
         if rest.endswith(" <unfinished ...>"):
             call.given = rest.removesuffix(" <unfinished ...>")
             self._entered[thread] = call
+            if name in STARTS and _makes_thread(call.given):
+                self._starting[thread] = call.pid
             return self._numbered(call, _described, "") if name in _BLOCKING else None
         return self._return(call, rest)
 
     def _process(self, thread: int) -> int:
         if thread not in self._processes:
-            self._processes[thread] = self._process_of(thread)
+            process = self._process_of(thread)
+            makers = set(self._starting.values())
+            if process == thread and len(makers) == 1:        # its first call may come before clone() returns
+                process = makers.pop()
+            self._processes[thread] = process
         return self._processes[thread]
+
+    def _started(self, call: _Call, result: str) -> None:
+        """Take note of whose the thread is that a clone() has made."""
+        self._starting.pop(call.tid, None)
+        made = _RESULT.fullmatch(result)
+        thread = int(made[1]) if made is not None else 0
+        if thread > 0 and thread not in self.done and _makes_thread(call.given):
+            self._processes[thread] = call.pid
 
     def _resumed(self, thread: int, name: str, rest: str) -> CallRecord | None:
         call = self._entered.pop(thread, None)
@@ -150,6 +171,9 @@ class StraceReader:
             return None
         call.end_ns = call.time_ns + int(found[3]) * 1_000_000_000 + int(found[4])
         call.given += found[1]
+        if call.name in STARTS:
+            self._started(call, found[2])
+            return None
         if call.name == "epoll_ctl":
             self._watch(call.pid, _split(call.given))
             return None
@@ -243,6 +267,12 @@ def _explained(call: _Call, on: _Socket, arguments: list[str], result: int | Non
             on = on._replace(peer=_plain(arguments[4:5]))
         arguments = _meaningful(arguments, name)
     return call.record(on, _plain(arguments), result, errno, detail)
+
+
+def _makes_thread(arguments: str) -> bool:
+    """Whether clone() makes a thread of the same process, not a process."""
+    flags = _FLAGS.search(arguments)
+    return flags is not None and "CLONE_THREAD" in flags[1].split("|")
 
 
 def _makes_socket(arguments: list[str]) -> bool:

@@ -139,3 +139,20 @@ def test_waits_for_several_descriptors_stand_on_the_socket_that_is_ready() -> No
         (6, "127.0.0.1:8000", None), (7, "127.0.0.1:8000", "127.0.0.1:4242"),
         (7, "127.0.0.1:8000", "127.0.0.1:4242")]
     assert found[0].end_ns is not None and found[0].end_ns - found[0].time_ns == 500_000_000
+
+
+THREAD = "clone3({flags=CLONE_VM|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD, exit_signal=0, stack=0x7f}"
+PROCESS = "clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|SIGCHLD, child_tidptr=0x7f"
+
+
+@pytest.mark.parametrize(("start", "process"), [(THREAD, 7), (PROCESS, 8)], ids=["thread", "process"])
+@pytest.mark.parametrize("early", [False, True])
+def test_a_thread_that_is_gone_already_is_its_process(start: str, process: int, early: bool) -> None:
+    """Nobody can be asked for it any more, and its first call may come before clone() returns."""
+    name, head = start.partition("(")[0], "<srv> 1700000000.00000000"
+    made = [f"7{head}1 {start} <unfinished ...>", f"7{head}2 <... {name} resumed>) = 8<srv> <0.000000001>"]
+    calls = [f"8{head}3 read(4<TCP:[127.0.0.1:80->127.0.0.1:5]>, \"\", 9) = 0 <0.000000001>",
+             f"8{head}4 +++ exited with 0 +++"]
+    lines = [made[0], *calls, made[1]] if early else [*made, *calls]
+    found = list(StraceReader(lambda thread: thread).take("\n".join([*lines, ""]).encode()))
+    assert [(one.pid, one.tid, one.name) for one in found] == [(process, 8, "read")]

@@ -21,6 +21,7 @@ from inspector.model.units import duration
 from inspector.protocols import REGISTRY
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.index.columns import Growing
+from inspector.trace.index.conversations import PROTOCOLS
 from inspector.views.conversations.columns import COLUMNS, Column, column_at, columns_for, title_line
 from inspector.views.conversations.decoded import DecodedConversations
 from inspector.views.conversations.table import STATES, ConversationTable
@@ -29,7 +30,7 @@ from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.packets.list import seconds_text
 from inspector.views.packets.searching import looking_words, none_words
 from inspector.views.session.call_text import role_name
-from inspector.views.session.outside import outside_peers
+from inspector.views.session.owners import SocketOwners
 from inspector.wire.arrays import Int64s, Integers
 from inspector.wire.text import escaped
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _FILTER_SECONDS = 0.008      # a turn of applying a filter
 _MATCHED = 4_096             # conversations whose texts are compared with words in a turn, at most
-_RETURNING = 64              # calls that are looked at again: they may have returned, with an address
+_TRANSPORTS = {number: name for name, number in PROTOCOLS.items()}
 _STATE_STYLES: dict[str, Style] = {
     "open": "ok", "closed": "dim", "reset": "rst", "refused": "error", "half-closed": "fin",
     "SYN sent": "warning", "one way": "warning",
@@ -65,9 +66,7 @@ class ConversationList:
         self.trace = trace
         self.table = ConversationTable(trace)
         self.sorted_by, self.descending = "number", False
-        self.processes: dict[str, str] = {}         # an end's address -> "client 4131"
-        self._events = 0                            # events looked at
-        self._named = 0                             # calls whose addresses were taken into it
+        self._owners = SocketOwners(trace, lambda role: role_name(escaped(role, 16)))
         self._narrowing: Narrowing | None = None
         self._decoded = DecodedConversations(trace, self.table)
         self.marked: list[int] = []                 # to be compared, in the order in which they were marked
@@ -82,7 +81,7 @@ class ConversationList:
         grown = self.table.update()
         if grown:
             self._sort()
-        changed = self._name_processes() | self._narrow() | grown
+        changed = self._owners.update() | self._narrow() | grown
         if changed:
             self._pick()
         return changed
@@ -91,19 +90,6 @@ class ConversationList:
     def complete(self) -> bool:
         """Whether everything that the trace has was taken in, and passed the filter or not."""
         return self.table.complete and self._narrowed
-
-    def _name_processes(self) -> bool:
-        calls, before = self.trace.calls, len(self.processes)
-        for call in calls[max(self._named - _RETURNING, 0) :]:
-            if call.local:
-                self.processes[call.local] = f"{role_name(escaped(call.role, 16))} {call.pid}"
-        self._named = len(calls)
-        if len(self.trace.events) != self._events:
-            self._events = len(self.trace.events)
-            self.processes |= {
-                inside: str(peer) for inside, peer in outside_peers(self.trace).items()
-            }
-        return len(self.processes) != before
 
     # --- order ---
 
@@ -295,9 +281,12 @@ class ConversationList:
 
     def process(self, number: int) -> str:
         """Whose sockets its ends are: "client 4131, server 4130", "" where nobody told."""
-        if not self.processes:
+        protocol = _TRANSPORTS.get(int(self.table.column("protocol")[number]))
+        if not self._owners or protocol is None:
             return ""
-        return ", ".join(self.processes[end] for end in self.ends(number) if end in self.processes)
+        first, last = (int(self.trace.index.time_ns[int(self.table.column(one)[number])])
+                       for one in ("first_row", "last_row"))
+        return ", ".join(filter(None, self._owners.of(protocol, self.ends(number), (first, last))))
 
     def _state(self, number: int) -> int:
         return int(self._states[number]) if number < len(self._states) else 0
@@ -361,7 +350,7 @@ class ConversationList:
 
     def columns(self, width: int) -> Sequence[Column]:
         """The columns at `width` cells, less those of the marks where some are marked."""
-        return columns_for(width - self._room, len(str(len(self.table))), processes=bool(self.processes))
+        return columns_for(width - self._room, len(str(len(self.table))), processes=bool(self._owners))
 
     def title(self, width: int) -> Line:
         """The titles above the lines, the column that is sorted by marked."""

@@ -19,9 +19,9 @@ from inspector.views.ladder.layout import LEFT
 from inspector.views.ladder.printed import LadderText
 
 if TYPE_CHECKING:
-    from inspector.model.records import Call
     from inspector.trace.trace import Trace
     from inspector.views.ladder.ends import Conversation
+    from inspector.views.ladder.layout import Moment
     from inspector.views.line.spans import Line
 
 # What Mermaid reads as its own in a text: each stands as its number, as its manual says.
@@ -35,7 +35,10 @@ def ladder_lines(trace: Trace, width: int, conversation: Conversation | None = N
 
 
 def ladder_mermaid(trace: Trace, conversation: Conversation | None = None) -> str:
-    """The packets as arrows between the ends, system calls as notes beside their end, silences over both."""
+    """The packets as arrows between the ends, system calls as notes beside their end, silences over both.
+
+    Of several conversations an arrow says by ports whose it is, as a line of the ladder does.
+    """
     ladder = Ladder(trace, conversation)
     left, right, _ = named_ends(ladder, None)
     head = ["sequenceDiagram", f"    participant L as {_safe(f'{left.name} {left.address}'.strip())}",
@@ -50,17 +53,21 @@ def _steps(trace: Trace, ladder: Ladder) -> Iterator[str]:
             yield f"    Note over L,R: {duration(place.gap_ns)}"
         for side, moment in (("left of L", place.left), ("right of R", place.right)):
             if moment is not None and ladder.moments[moment].part != "entry":
-                yield f"    Note {side}: {_safe(_call(trace.calls[ladder.moments[moment].call]))}"
+                yield f"    Note {side}: {_safe(_call(ladder, ladder.moments[moment]))}"
         if place.packet is not None:
             row = row_at(ladder.side.rows, place.packet)
             arrow = "L->>R" if ladder.side.direction(place.packet) == LEFT else "R->>L"
             info = _safe(translated(packet_info(trace, facts(trace, row), brief=True)))
-            yield f"    {arrow}: {packet_number(row)} {info}"
+            tag = f"{_safe(ladder.tag(row))} " if ladder.tag(row) else ""
+            yield f"    {arrow}: {packet_number(row)} {tag}{info}"
 
 
-def _call(call: Call) -> str:
+def _call(ladder: Ladder, moment: Moment) -> str:
+    """A call; of several programs at one end whose it is."""
+    call = ladder.trace.calls[moment.call]
     outcome = call.errno or ("…" if call.result is None else call.result)
-    return f"{call.name}({call.arguments}) = {outcome}"
+    owner = f"{call.role} {call.pid} " if len(ladder.programs[moment.side]) > 1 else ""
+    return f"{owner}{call.name}({call.arguments}) = {outcome}"
 
 
 def _safe(text: str) -> str:

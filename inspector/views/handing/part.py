@@ -18,9 +18,8 @@ from inspector.model.packets import rows_in
 from inspector.model.records import Call, KernelSample
 from inspector.trace.index.conversations import PROTOCOLS
 from inspector.trace.part import written
-from inspector.views.ladder.calls import belongs
-from inspector.views.ladder.ends import Conversation, Ends, conversation_ends, quoting_rows
-from inspector.views.session.sockets import SocketTable, call_peer, same_address
+from inspector.views.ladder.ends import Conversation, conversation_ends, quoting_rows
+from inspector.views.session.sockets import Meeting, SocketTable, call_peer, same_address
 from inspector.wire.arrays import Int64s
 from inspector.wire.journal import CallRecord, EventRecord, from_fields
 
@@ -33,7 +32,7 @@ _BEGINNING, _END = -(1 << 63), (1 << 63) - 1
 class _Chosen(NamedTuple):
     """A conversation that has chosen packets: its ends, and the time (ns) in which its calls count."""
 
-    ends: Ends
+    ends: Meeting
     first_ns: int
     last_ns: int
 
@@ -58,7 +57,7 @@ class _Conversations:
         """Those that a socket may be of: by whom it speaks to, else by its own address."""
         known = [peer for peer in peers if peer]
         if known:
-            return [one for peer in known for one in self.by_end.get(peer, ())]
+            return [one for peer in set(known) for one in self.by_end.get(peer, ())]
         if local is None:
             return ()
         return self.by_end.get(local) or self.by_port.get(parts_of_endpoint(local)[1]) or ()
@@ -126,7 +125,7 @@ def _conversations(trace: Trace, rows: Int64s, sockets: SocketTable) -> _Convers
             low, high = np.searchsorted(every, (mine[start], mine[stop - 1])).tolist()
             before = _BEGINNING if low == 0 else int(index.time_ns[every[low - 1]])
             behind = _END if high + 1 >= len(every) else int(index.time_ns[every[high + 1]])
-            found.add(_Chosen(ends, before, behind))
+            found.add(_Chosen(ends.meeting, before, behind))
     return found
 
 
@@ -140,7 +139,8 @@ def _is_of(call: Call, index: int, sockets: SocketTable, chosen: _Conversations)
         peers: list[str | None] = [sockets.sockets[child].peer]
     else:
         peers = [socket.peer, call_peer(call)] if socket.peer else [call_peer(call), *socket.peers]
-    return any(one.is_during(call.time_ns, call.end_ns) and belongs(call, index, sockets, one.ends)
+    peers += socket.aimed
+    return any(one.is_during(call.time_ns, call.end_ns) and sockets.belongs(index, call, one.ends)
                for one in chosen.near(socket.local, peers))
 
 

@@ -21,8 +21,7 @@ from inspector.trace.packet.protocol_names import tunnel_name
 from inspector.trace.summaries import Summaries, Summary
 from inspector.views.json.lines import lines_of
 from inspector.views.json.spread import Spread, parts_of, worth
-from inspector.views.session.outside import outside_peers
-from inspector.views.session.sockets import SocketTable
+from inspector.views.session.owners import SocketOwners
 from inspector.wire.arrays import Int64s, UInt32s
 from inspector.wire.tcp.analysis import UNKNOWN_TIME
 
@@ -30,13 +29,12 @@ if TYPE_CHECKING:
     from inspector.trace.index.conversations import ConversationColumns, ConversationRow
     from inspector.trace.trace import Trace
 
-_ANYWHERE = ("0.0.0.0:", "[::]:", ":")
 _encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=True).encode
 
 
 def conversations(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
     """One object a conversation (those of the packets `rows`): TCP's first, then UDP's."""
-    processes = _processes(trace)
+    processes = SocketOwners(trace)
     for listed, summaries in _listed(trace, rows):
         if summaries is not None:
             trace.ahead.expect(listed.stream.tolist())
@@ -48,7 +46,7 @@ def conversation_lines(
     trace: Trace, rows: Int64s | None = None, spread: Spread = map
 ) -> Iterator[list[str]]:
     """The same as JSON, some lines at a time."""
-    processes = _processes(trace)
+    processes = SocketOwners(trace)
     for listed, summaries in _listed(trace, rows):
         lines, packets = partial(_lines_of, trace, listed, summaries, processes), listed.packets
         by = map if summaries is None else worth(trace, listed.stream, packets, spread)
@@ -91,7 +89,7 @@ def _count_once(trace: Trace, some: ConversationColumns) -> None:
 
 
 def _lines_of(
-    trace: Trace, listed: ConversationColumns, summaries: Summaries | None, processes: _Processes,
+    trace: Trace, listed: ConversationColumns, summaries: Summaries | None, processes: SocketOwners,
     part: slice,
 ) -> list[str]:
     """The lines of some conversations."""
@@ -102,7 +100,7 @@ def _lines_of(
 
 
 def _objects(
-    trace: Trace, some: ConversationColumns, summaries: Summaries | None, processes: _Processes
+    trace: Trace, some: ConversationColumns, summaries: Summaries | None, processes: SocketOwners
 ) -> Iterator[dict[str, Any]]:
     for row in some.rows(trace.index):
         yield _conversation(trace, row, None if summaries is None else summaries.of(row.stream), processes)
@@ -151,7 +149,7 @@ def _state(
 
 
 def _conversation(
-    trace: Trace, row: ConversationRow, summary: Summary | None, processes: _Processes
+    trace: Trace, row: ConversationRow, summary: Summary | None, processes: SocketOwners
 ) -> dict[str, Any]:
     found: dict[str, Any] = row._asdict()
     del found["first_row"]
@@ -169,34 +167,12 @@ def _conversation(
         found["application"] = tunnel_name(trace, row.first_row, row.stream)
     elif (protocol := by_ports(*_ports(row))) is not None:
         found["application"] = protocol.name
-    for key, here, there in (("process_a", row.a, row.b), ("process_b", row.b, row.a)):
-        process = processes.get((row.protocol, here, there)) or processes.get((row.protocol, here, ""))
-        process = process or processes.get((row.protocol, f":{parts_of_endpoint(here)[1]}", ""))
-        if process:
-            found[key] = process
+    if processes:
+        both = processes.of(row.protocol, (row.a, row.b), (row.start_ns, row.end_ns))
+        named = zip(("process_a", "process_b"), both, strict=True)
+        found |= {key: process for key, process in named if process}
     return found
 
 
 def _ports(row: ConversationRow) -> tuple[int, int]:
     return int(parts_of_endpoint(row.a)[1]), int(parts_of_endpoint(row.b)[1])
-
-
-_Processes = dict[tuple[str, str, str], str]      # protocol, own address, peer or "" -> "client 4131"
-
-
-def _processes(trace: Trace) -> _Processes:
-    """Who spoke at which address, as system calls tell; sockets bound to any address stand by their port."""
-    table = SocketTable()
-    table.update(trace.calls)
-    found: _Processes = {}
-    for socket in table.sockets:
-        process = f"{socket.role} {socket.pid}"
-        for protocol in (socket.protocol,) if socket.protocol else ("tcp", "udp"):
-            if socket.local and socket.local.startswith(_ANYWHERE):
-                found[protocol, socket.local[socket.local.rindex(":") :], ""] = process
-            elif socket.local:
-                found[protocol, socket.local, socket.peer or ""] = process
-                found.setdefault((protocol, socket.local, ""), process)
-    for inside, peer in outside_peers(trace).items():
-        found["tcp", inside, ""] = str(peer)
-    return found

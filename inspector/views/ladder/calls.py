@@ -15,7 +15,7 @@ import numpy as np
 from inspector.model.records import Call
 from inspector.views.ladder.ends import Ends
 from inspector.views.ladder.layout import LEFT, RIGHT, Moment
-from inspector.views.session.sockets import SocketTable, belongs_between, same_address
+from inspector.views.session.sockets import Meeting, SocketTable, same_address
 from inspector.wire.arrays import Int64s
 
 AT_ONCE_NS = 1_000_000         # a call that took less did not block, for the eye
@@ -30,8 +30,9 @@ def margin_moments(calls: Sequence[Call], sockets: SocketTable, ends: Ends | Non
                    times: Int64s) -> list[Moment]:
     """The moments of the calls that belong to the ladder: all, or those of the conversation `ends`."""
     moments: list[Moment] = []
+    meeting = None if ends is None else ends.meeting
     for index, call in enumerate(calls):
-        side = _side(call, index, sockets, ends)
+        side = _side(call, index, sockets, meeting)
         if side is not None and not wakes_itself(call):
             moments += _moments(call, index, side, times)
     moments.sort(key=lambda moment: moment.time_ns)
@@ -47,26 +48,16 @@ def wakes_itself(call: Call) -> bool:
     return ours and call.name == "shutdown" and call.arguments.endswith(", SHUT_RD")
 
 
-def belongs(call: Call, index: int, sockets: SocketTable, ends: Ends) -> bool:
-    """Whether call `index` is part of the conversation between `ends`."""
-    socket = sockets.socket_of(index)
-    if socket is None:
-        return False
-    child = sockets.accepted.get(index)
-    accepted = None if child is None else sockets.sockets[child]
-    return belongs_between(socket, call, accepted, (ends.client, ends.server))
-
-
-def _side(call: Call, index: int, sockets: SocketTable, ends: Ends | None) -> int | None:
+def _side(call: Call, index: int, sockets: SocketTable, meeting: Meeting | None) -> int | None:
     """LEFT or RIGHT, or None when the call is not part of the conversation."""
     socket = sockets.socket_of(index)
-    if ends is not None and not belongs(call, index, sockets, ends):
+    if meeting is not None and not sockets.belongs(index, call, meeting):
         return None
     if call.role in ("client", "server"):
         return RIGHT if call.role == "server" else LEFT
     if socket is None:
         return LEFT
-    known = ends is not None and same_address(socket.local, ends.server)
+    known = meeting is not None and same_address(socket.local, meeting.server)
     return RIGHT if known or sockets.serves(socket) else LEFT
 
 

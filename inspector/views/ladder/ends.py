@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inspector.model.endpoint import Transport, join_endpoint, split_endpoint
-from inspector.model.numbers import ACK, SYN, TCP, UDP
+from inspector.model.numbers import ACK, RST, SYN, TCP, UDP
 from inspector.model.packets import Row, row_at
 from inspector.protocols.arp import ArpPacket
 from inspector.trace.application.packets import packet_records
 from inspector.trace.index.columns import Growing
 from inspector.views.ladder.layout import LEFT, RIGHT
-from inspector.views.session.sockets import SocketTable, same_address
+from inspector.views.session.sockets import EVER_NS, Meeting, SocketTable, same_address
 from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
 
@@ -35,11 +35,21 @@ class Conversation(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """Client and server as "address:port", "" where unknown; `sure`: the opening itself was seen."""
+    """Client and server as "address:port", "" where unknown; `sure`: the opening itself was seen.
+
+    `first_ns` to `last_ns` is the time of its packets.
+    """
 
     client: str
     server: str
     sure: bool
+    first_ns: int = 0
+    last_ns: int = EVER_NS
+
+    @property
+    def meeting(self) -> Meeting:
+        """It as sockets are looked for by it."""
+        return Meeting(self.client, self.server, self.first_ns, self.last_ns)
 
 
 def row_ends(trace: Trace, row: Row) -> tuple[str, str]:
@@ -55,7 +65,12 @@ def conversation_ends(trace: Trace, conversation: Conversation, sockets: SocketT
     rows = trace.rows_of(conversation.protocol, conversation.stream)
     if not len(rows):
         return Ends("", "", False)
-    row = row_at(rows, 0)
+    times = trace.index.time_ns[rows[[0, -1]]].tolist()
+    ends = _named_ends(trace, conversation, row_at(rows, 0), sockets)
+    return ends._replace(first_ns=times[0], last_ns=max(times))
+
+
+def _named_ends(trace: Trace, conversation: Conversation, row: Row, sockets: SocketTable) -> Ends:
     source, destination = row_ends(trace, row)
     if conversation.protocol == "tcp":
         flags = int(trace.index.tcp_flags[row])
@@ -106,6 +121,7 @@ class Side:
         self._packets_read = 0
         self.servers: set[tuple[int, int]] = set()          # whom SYNs were for: number of address, port
         self._clients, self._servers = set[str](), set[str]()      # the addresses of those, without ports
+        self.refused: set[int] = set()                      # TCP streams whose SYN was answered by a reset
         self._ends: dict[tuple[int, int], Ends] = {}        # of (protocol, stream), in a ladder of all
 
     def update(self) -> bool:
@@ -115,6 +131,7 @@ class Side:
         if count == self._packets_read and (self.conversation is None or self.ends.client):
             return False
         before = len(self.rows)
+        self._note_refused(self._packets_read, count)
         if self.conversation is None:
             self._note_servers(self._packets_read, count)
             self._take(np.arange(before, count))
@@ -143,6 +160,13 @@ class Side:
         self.servers.update(zip(index.dst[rows].tolist(), index.dport[rows].tolist(), strict=True))
         for hosts, column in ((self._clients, index.src), (self._servers, index.dst)):
             hosts.update(escaped(index.address(number)) for number in np.unique(column[rows]).tolist())
+
+    def _note_refused(self, start: int, count: int) -> None:
+        """RFC 9293 §3.10.7.1: a reset out of CLOSED has the sequence number 0 and acknowledges the SYN."""
+        index = self.trace.index
+        resets = (index.tcp_flags[start:count] & (RST | ACK | SYN)) == RST | ACK
+        rows = np.flatnonzero(resets & (index.protocol[start:count] == TCP)) + start
+        self.refused.update(index.stream[rows[index.seq[rows] == 0]].tolist())
 
     @property
     def several_servers(self) -> bool:

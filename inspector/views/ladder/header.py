@@ -6,7 +6,7 @@ the first one, those that the calls tell (CLOSED, and LISTEN after a listen()).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from inspector.model.endpoint import join_endpoint, split_endpoint
@@ -20,7 +20,7 @@ from inspector.views.ladder.margin import Margins
 from inspector.views.line.spans import Line, Span, cell_width, centred, fit, tail
 from inspector.views.session.call_text import role_name
 from inspector.views.session.outside import Outside, outside_peers
-from inspector.views.session.sockets import SocketTable, same_address
+from inspector.views.session.sockets import Socket, SocketTable
 from inspector.wire.tcp.state import UNKNOWN
 from inspector.wire.text import escaped
 
@@ -34,6 +34,9 @@ _BLOCKED_WIDTH = 20               # cells of a margin in which "┆ blocked 23 m
 _LEGEND = marked(" ┆ = blocked ") # elsewhere
 
 
+Programs = Set[tuple[str, int]]      # name and pid of those that made the calls of a margin
+
+
 class Drawn(Protocol):
     """What the head needs of the ladder below it."""
 
@@ -43,6 +46,7 @@ class Drawn(Protocol):
     sockets: SocketTable
     deep: int
     margins: Margins
+    programs: tuple[Programs, Programs]
 
     @property
     def several(self) -> bool:
@@ -64,6 +68,8 @@ class End(NamedTuple):
 
 
 _EVER = (1 << 63) - 1
+_MOST_REFUSED = 64           # conversations that are looked at for one that met nobody
+_NAMES = 2, 24               # programs that are named together, and the cells that they may take
 
 
 def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant | None, *,
@@ -121,6 +127,9 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
         at = Instant(row_at(rows, -1) if len(rows) else BEFORE, _EVER)
     conversation = ladder.conversation or _conversation_at(ladder, at.row)
     names, pids = _programs(ladder)
+    together = ladder.conversation is None and ladder.several and (at.time_ns == _EVER or at.row == BEFORE)
+    if together:
+        names, pids = _programs_together(ladder, names, pids)
     if at.row == BEFORE:
         ends, states = ladder.side.ends, _states_of_calls(ladder, at.time_ns)
     elif conversation is None:
@@ -133,8 +142,8 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
             states = _known_state(states[0], by_calls[0]), _known_state(states[1], by_calls[1])
         if at.time_ns == _EVER and ladder.trace.fates.waiting:
             states = _states_of_kernel(ladder.trace, ends, states)
-        if ladder.side.several_servers:
-            names, pids = _programs_of(ladder, ends)
+    if conversation is not None and not together:
+        names, pids = _programs_of(ladder, conversation, ends, names, pids)
     client = End(role_name(names[LEFT]), pids[LEFT], ends.client, states[0])
     server = End(role_name(names[RIGHT]), pids[RIGHT], ends.server or _listening(ladder), states[1])
     outside = outside_peers(ladder.trace)
@@ -191,15 +200,55 @@ def _programs(ladder: Drawn) -> tuple[list[str], list[int | None]]:
     return names, pids
 
 
-def _programs_of(ladder: Drawn, ends: Ends) -> tuple[list[str], list[int | None]]:
-    """Name and pid of whoever has the sockets of one conversation of several."""
-    names, pids = ["client", "server"], [None, None]  # type: list[str], list[int | None]
-    for socket in ladder.sockets.sockets:
-        for side, (own, other) in enumerate((ends[:2], ends[1::-1])):
-            met = socket.peer in (None, other) and same_address(socket.local, own)
-            if met and (side == RIGHT or socket.peer):
-                names[side], pids[side] = escaped(socket.role, 16) or names[side], socket.pid
+def _programs_of(ladder: Drawn, conversation: Conversation, ends: Ends, names: list[str],
+                 pids: list[int | None]) -> tuple[list[str], list[int | None]]:
+    """Name and pid of whoever has the sockets of one conversation; `names` and `pids`: of the whole ladder.
+
+    Where no call tells of one it is nobody's who stands in the ladder of several.
+    """
+    names, pids = list(names), list(pids)
+    held = ladder.sockets.holders(conversation.protocol, ends.meeting)
+    for side, socket in enumerate(held):
+        if socket is not None:
+            names[side], pids[side] = escaped(socket.role, 16) or names[side], socket.pid
+        elif side == RIGHT and _is_refused(ladder, conversation, socket):
+            names[side], pids[side] = tr("nobody"), None
+        elif ladder.conversation is None and len(ladder.programs[side]) > 1:
+            names[side], pids[side] = ("client", "server")[side], None
     return names, pids
+
+
+def _is_refused(ladder: Drawn, conversation: Conversation, server: Socket | None) -> bool:
+    """Whether nobody listened, as far as system calls tell of everybody who did."""
+    return (server is None and bool(ladder.trace.calls) and conversation.protocol == "tcp"
+            and conversation.stream in ladder.side.refused)
+
+
+def _programs_together(ladder: Drawn, names: list[str],
+                       pids: list[int | None]) -> tuple[list[str], list[int | None]]:
+    """What all programs of each margin are called together, where they are several."""
+    names, pids = list(names), list(pids)
+    for side, programs in enumerate(ladder.programs):
+        called = sorted({escaped(name, 16) for name, _ in programs} | _nobody(ladder, side))
+        if len(programs) > 1:
+            pids[side] = None
+        if len(called) > 1:
+            joined = ", ".join(called)
+            fits = len(called) <= _NAMES[0] and cell_width(joined) <= _NAMES[1]
+            names[side], pids[side] = joined if fits else tr("several"), None
+    return names, pids
+
+
+def _nobody(ladder: Drawn, side: int) -> set[str]:
+    """The word for who did not listen, where a conversation of the ladder met nobody and others a server."""
+    if side == LEFT or not ladder.programs[side]:
+        return set()
+    for stream in sorted(ladder.side.refused)[:_MOST_REFUSED]:
+        conversation = Conversation("tcp", stream)
+        ends = conversation_ends(ladder.trace, conversation, ladder.sockets)
+        if _is_refused(ladder, conversation, ladder.sockets.holders("tcp", ends.meeting)[RIGHT]):
+            return {tr("nobody")}
+    return set()
 
 
 def _without_server(ladder: Drawn) -> bool:

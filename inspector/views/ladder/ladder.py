@@ -28,7 +28,7 @@ from inspector.trace.packet.facts import DEEP, facts
 from inspector.views.ladder.arrow import arrow
 from inspector.views.ladder.calls import margin_moments
 from inspector.views.ladder.ends import Conversation, Side, quoted
-from inspector.views.ladder.header import header_lines
+from inspector.views.ladder.header import Programs, header_lines
 from inspector.views.ladder.layout import GAP_NS, LEFT, RIGHT, WIDE_GAP_NS, Layout, Moment, Place
 from inspector.views.ladder.margin import Margins
 from inspector.views.ladder.waiting import Waiting
@@ -89,6 +89,7 @@ class Ladder:
         usual = GAP_NS if trace.calls or trace.events else WIDE_GAP_NS
         self._layout = Layout(usual if gap_ns is None else gap_ns)
         self.margins = Margins(self._layout, append_only=append_only)
+        self.programs: tuple[Programs, Programs] = (frozenset(), frozenset())
         self._started = self.several = self._expected = False
         self._counted = 0                    # packets among which conversations were counted
         self._fates_seen = 0
@@ -113,7 +114,16 @@ class Ladder:
         changed = _first_difference(self.moments, moments)
         self._layout.update(self.side.times, moments, self.side.direction, changed)
         self.margins.update(calls, moments, self.side.times)
+        self.programs = self._programs()
         return True
+
+    def _programs(self) -> tuple[Programs, Programs]:
+        """Name and pid of whoever made calls, for each margin."""
+        calls, found = self.trace.calls, (set[tuple[str, int]](), set[tuple[str, int]]())
+        for moment in self.moments:
+            call = calls[moment.call]
+            found[moment.side].add((call.role, call.pid))
+        return found
 
     @property
     def moments(self) -> list[Moment]:
@@ -280,11 +290,11 @@ class Ladder:
         fact = facts(self.trace, row, relative=self.relative, deep=self.deep)
         number = " " + fit(str(packet_number(row)), widths.number, align="right") + " "
         to_right = self.side.direction(place.packet) == LEFT
-        drawn = arrow(self.trace, fact, widths.middle - len(number), to_right=to_right, tag=self._tag(row),
+        drawn = arrow(self.trace, fact, widths.middle - len(number), to_right=to_right, tag=self.tag(row),
                       meant=self.trace.fates.meant(self.chosen) == row)
         return [Span(number, "number"), *drawn]
 
-    def _tag(self, row: Row) -> str:
+    def tag(self, row: Row) -> str:
         """In a ladder of several conversations, the client's port names the packet's; with several servers,
         both ports say between whom it is, since the margins stand for more than two programs."""
         if self.conversation is not None or not self.several:

@@ -231,6 +231,63 @@ websocket.payload.pong
 websocket.payload.close.status_code
 websocket.opcode == 9
 websocket.masking_key
+tcp.payload[0:4] == "POST"
+tcp.payload[0:4]
+tcp.payload[0-3] == 47:45:54:20
+tcp.payload[:4] == 48.54.54.50
+tcp.payload[0] == 47
+tcp.payload[0] == 0x50
+tcp.payload[-2:2] == 0d:0a
+tcp.payload[0,2-3] == "GT "
+tcp.payload[1000:] contains "a"
+tcp.payload[0:4] matches "post"
+tcp.payload[0:4] > "GETA"
+tcp.payload[0:2] != 50:4f
+tcp.payload[0:100000]
+tcp.payload == "POST"
+udp.payload[2] & 0x80
+udp.payload[0:2] != 00:01
+frame[0:6]
+frame[12:2] == 08:00
+frame[-4:] != 00:00:00:00
+tcp[13] == 2
+tcp[13] & 2
+tcp[0:2] == 00:50
+ip[8] == 40
+udp[0:2]
+eth.src[0:3] == 02:00:00
+eth.addr[5] == 2
+http.host[0:3] == "www"
+http.request.uri[0] == "/"
+http.host[-3:] matches "com|org"
+tcp.flags & 0x02
+tcp.flags & 0x12 == 0x12
+tcp.flags bitwise_and 2 == 0
+!tcp.flags & 2
+tcp.flags & 2 && tcp.flags.ack == 1
+tcp.port & 1
+any tcp.port & 1 == 0
+all tcp.port & 1 == 0
+tcp.ack_raw & 1
+tcp.window_size & 1
+http.response.code & 1 == 0
+http.content_length & 1
+icmp.type & 1
+dns.id & 3 == 1
+dns.flags & 0x8000
+len(tcp.payload) > 200
+len(udp.payload) == 33
+len(http.host) > 10
+len(http.host) == 9 or len(dns.qry.name) == 11
+lower(http.host) contains "www"
+upper(http.request.method) == "GET"
+lower(dns.qry.name) == "example.org"
+count(tcp.port) == 2
+count(ip.addr) > 2
+count(dns.a) >= 1
+count(http.host) > 0
+ssl
+not ssl
 """.strip().splitlines()
 WRONG = """
 ip.addr == 5
@@ -264,6 +321,18 @@ eth.addr == 1.2.3.4
 frame.time > "yesterday"
 port 80
 host 127.0.0.1
+tcp.payload[0:4
+tcp.payload[]
+tcp.payload[2:0]
+tcp.payload[0:2] == HTT
+tcp.payload[0:2] == 0x504f
+tcp.port[0]
+tcp & udp
+tcp.flags & 0x10000000
+frame.time_delta & 1
+len(tcp.payload)
+lower(tcp.payload) == "a"
+tcp.payload[0] in
 """.strip().splitlines()
 PREFERENCES = ("ip.defragment", "ipv6.defragment", "nameres.network_name", "nameres.transport_name")
 

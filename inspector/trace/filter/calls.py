@@ -6,8 +6,9 @@ A call has no packet's field, so every test of one is false for it (and its nega
 from __future__ import annotations
 
 from inspector.model.records import Call
-from inspector.trace.filter.syntax import ORDERS, Both, Compare, Has, Node, Not
+from inspector.trace.filter.syntax import ORDERS, Both, Compare, Has, Mask, Node, Not
 from inspector.trace.filter.tests import matcher
+from inspector.trace.filter.values import values_changed
 
 CALL_FIELDS = ("pid", "role", "call", "arguments", "result", "errno")
 
@@ -21,7 +22,7 @@ def call_matches(node: Node, call: Call) -> bool:
     if isinstance(node, Not):
         return not call_matches(node.inside, call)
     if isinstance(node, Has):
-        return node.field.value == "syscall" or value_of_call(call, node.field.value) is not None
+        return node.field.value == "syscall" or _asked(node, call) is not None
     return _compare(node, call)
 
 
@@ -43,8 +44,19 @@ def value_of_call(call: Call, name: str) -> int | str | None:
     return value
 
 
-def _compare(node: Compare, call: Call) -> bool:
+def _asked(node: Compare | Has, call: Call) -> int | str | None:
+    """What a test asks about: the call's field, or what a slice or a function makes of it."""
     value = value_of_call(call, node.field.value)
+    for one in node.changes:
+        if value is None or isinstance(one, Mask):       # masks are of numbers on the wire
+            return None
+        found = next(iter(values_changed([value], one)), None)
+        value = None if isinstance(found, bytes) else found
+    return value
+
+
+def _compare(node: Compare, call: Call) -> bool:
+    value = _asked(node, call)
     if value is None:
         return False
     groups = [[_like(value, token.value) for token in group] for group in node.values]

@@ -1,7 +1,8 @@
 """The display filter's language: text -> tokens -> a tree of what is asked, and where it is wrong.
 
 A part of Wireshark's (wireshark-filter(4)): comparisons, `contains`, `matches`, `in {…}`, `and or not`,
-parentheses, `any`/`all` before a comparison, bare names. Meaning (fields, types) is added in tests.py.
+parentheses, `any`/`all` before a comparison, bare names, slices, `&`, some functions. Meaning (fields, types)
+is added in tests.py.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import operator
 import re
 import string
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from inspector.model.language import marked
@@ -22,7 +23,7 @@ _DEEPEST = 100
 _TOKEN = re.compile(
     r"""\s*(?:
     (?P<string>r?"(?:[^"\\]|\\.)*")
-    | (?P<sign>\.\. | === | !== | == | != | ~= | >= | <= | && | \|\| | [><!~(){},=&|])
+    | (?P<sign>\.\. | === | !== | == | != | ~= | >= | <= | && | \|\| | [][><!~(){},=&|])
     | (?P<word>(?:(?!\.\.)[\w.:/+%$@*-])+)
     | (?P<end>$)
     )""",
@@ -46,6 +47,13 @@ _CAPTURE_FILTER = {"port": "tcp.port ==", "host": "ip.addr ==", "src": "ip.src =
                    "net": "ip.addr =="}     # what tcpdump's users type first
 _SINGLE = {"=": marked("“equals” is written ==."), "&": marked("“and” is written &&."),
            "|": marked("“or” is written ||.")}
+_BITS = ("&", "bitwise_and")
+_MASK = re.compile(r"0[xX][0-9a-fA-F]+|0[bB][01]+|\d+|(?:[0-9a-fA-F]{2}[:.-])*[0-9a-fA-F]{2}")
+_PART = re.compile(r"(?P<first>-?\d+)?(?:(?P<colon>:)(?P<count>\d+)?|-(?P<last>-?\d+))?", re.ASCII)
+_LARGEST_PLACE = 9           # digits of a place in a slice
+FUNCTIONS = ("len", "lower", "upper", "count")
+_NO_FUNCTIONS = ("max", "min", "abs", "string", "vals", "dec", "hex", "base")      # Wireshark's alone
+_NO_SLICE = marked("A slice is written [0:4] (place and length), [0-3], [4:] or [2].")
 _AND, _OR, _NOT = ("and", "&&"), ("or", "||"), ("not", "!")
 
 
@@ -84,6 +92,43 @@ def wrong(sentence: str, token: Token, text: str) -> FilterError:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a slice, from place `first` on: `count` places, to place `last`, or (both None) to the end.
+
+    Places below 0 are counted from the end.
+    """
+
+    first: int
+    count: int | None
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`field[0:4]`, `field[0-3]`, `field[:2,-1]`: parts of a value, joined."""
+
+    parts: tuple[Part, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """`field & 0x02`: these bits of a value."""
+
+    value: Token
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`len(field)` and others of FUNCTIONS."""
+
+    name: str
+
+
+Change = Slice | Mask | Function
+
+
+@dataclass(frozen=True, slots=True)
 class Compare:
     """`field op value`, `value` a token, or several (each one or a range's two) for `in`."""
 
@@ -91,13 +136,15 @@ class Compare:
     operator: Operator
     values: tuple[tuple[Token, ...], ...]
     quantifier: str = ""     # "any", "all" where written
+    changes: tuple[Change, ...] = ()      # what is made of the field's values before they are compared
 
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """A bare name: the packet has that field or protocol."""
+    """A bare name: the packet has that field or protocol; with a mask, one of its bits."""
 
     field: Token
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +200,25 @@ def _unquoted(value: str) -> str:
     return re.sub(r"\\(x[0-9a-fA-F]{2}|.)", escape, value[1:-1], flags=re.DOTALL)
 
 
+def _renamed(token: Token) -> Token:
+    """A field by its name of today: Wireshark takes ssl for tls too."""
+    old = token.kind == "word" and token.value.partition(".")[0] == "ssl"
+    return replace(token, value="tls" + token.value[3:]) if old else token
+
+
+def _part(text: str) -> Part | None:
+    """What one part of a slice means; None where it means nothing."""
+    match = _PART.fullmatch(text)
+    if match is None or not text or any(len(part) > _LARGEST_PLACE for part in re.findall(r"\d+", text)):
+        return None
+    first, count, last = match["first"], match["count"], match["last"]
+    if first is None and (match["colon"] is None or count is None):
+        return None
+    if match["colon"] is None:
+        return Part(int(first), None if last else 1, int(last) if last else None)
+    return None if count and not int(count) else Part(int(first or 0), int(count) if count else None, None)
+
+
 class Parser:
     """Recursive descent over the tokens of one filter."""
 
@@ -168,6 +234,8 @@ class Parser:
             raise FilterError("The filter is empty.", self._text, 0)
         tree = self._either()
         if self._next.kind != "end":
+            if self._is(*_SINGLE):
+                raise self._error(_SINGLE[self._next.value])
             before, there = self._tokens[self._place - 1], repr(self._next.value)
             meant = _CAPTURE_FILTER.get(before.value)
             if meant and self._next.kind == "word":
@@ -239,7 +307,7 @@ class Parser:
             raise self._error(f"A condition should stand before {field.value!r}.")
         if field.kind != "word":
             raise self._error(f"A field or protocol should stand here, not {field.value!r}.")
-        self._take()
+        field, changes = self._changed()
         negated = self._is("not") and self._tokens[self._place + 1].value.lower() == "in"
         if negated:
             self._take()
@@ -250,12 +318,55 @@ class Parser:
                 raise self._error(_SINGLE[sign.value])
             if quantifier:
                 raise self._error(f"After {quantifier} and a field a comparison should stand.")
-            return Has(field)
+            if any(isinstance(one, Function) for one in changes):
+                raise self._error("After a function a comparison should stand: len(tcp.payload) > 200.")
+            return Has(field, changes)
         self._take()
         if asked == "in":
-            test = Compare(field, "in", self._set(), quantifier)
+            test = Compare(field, "in", self._set(), quantifier, changes)
             return Not(test) if negated else test
-        return Compare(field, asked, ((self._value(),),), quantifier)
+        return Compare(field, asked, ((self._value(),),), quantifier, changes)
+
+    def _changed(self) -> tuple[Token, tuple[Change, ...]]:
+        """A field, and the slice, mask or function that stands with it."""
+        field, changes = _renamed(self._take()), list[Change]()
+        if self._is("(") and field.value in (*FUNCTIONS, *_NO_FUNCTIONS):
+            if field.value not in FUNCTIONS:
+                raise self._error(f"There is no function {field.value} here; len, lower, upper and count "
+                                  "there are.", field)
+            self._take()
+            inside = self._take()
+            if inside.kind != "word" or not self._is(")"):
+                raise self._error("In a function one field stands: len(tcp.payload).", inside)
+            self._take()
+            changes.append(Function(field.value))
+            field = _renamed(inside)
+        elif self._is("["):
+            changes.append(self._slice())
+        if self._is(*_BITS):
+            sign = self._take()
+            mask = self._next
+            if mask.kind != "word" or not _MASK.fullmatch(mask.value):
+                raise self._error(_SINGLE["&"], sign)
+            changes.append(Mask(self._take()))
+        return field, tuple(changes)
+
+    def _slice(self) -> Slice:
+        opening, texts = self._take(), [""]
+        while not self._is("]"):
+            token = self._next
+            if token.kind == "end":
+                raise self._error("This bracket is not closed.", opening)
+            if token.kind != "word" and not self._is(","):
+                raise self._error(_NO_SLICE)
+            texts += [""] if self._is(",") else []
+            texts[-1] += "" if self._is(",") else token.value
+            self._take()
+        parts = [_part(text) for text in texts]
+        if None in parts:
+            raise self._error(_NO_SLICE, opening)
+        self._take()
+        return Slice(tuple(part for part in parts if part), ",".join(texts))
 
     def _value(self) -> Token:
         token = self._next

@@ -20,8 +20,8 @@ from inspector.model.packets import Row, row_at
 from inspector.trace.filter.column_fields import COLUMNS, Column, ColumnField, Rows
 from inspector.trace.filter.deep_fields import BYTES_OF, DEEP
 from inspector.trace.filter.field import Alike, DeepField, Value
-from inspector.trace.filter.syntax import ORDERS, Both, Compare, Has, Node, Not, Order, Token, wrong
-from inspector.trace.filter.values import Network, value_of
+from inspector.trace.filter.syntax import ORDERS, Both, Compare, Has, Mask, Node, Not, Order, Token, wrong
+from inspector.trace.filter.values import Network, as_bytes, changed, name_of, value_of
 from inspector.wire.arrays import Bools, Int64s, Integers
 from inspector.wire.text import escaped
 
@@ -221,7 +221,7 @@ def compile_tree(node: Node, text: str) -> Test:
         inside = compile_tree(node.inside, text)
         return NotTest(inside, inside.deep)
     if isinstance(node, Has):
-        return _has(node.field, text)
+        return _has(node, text)
     return _compare(node, text)
 
 
@@ -244,28 +244,38 @@ def nearest(name: str) -> str:
     return next(iter(get_close_matches(wanted, known, 1, 0.7)), "")
 
 
-def _has(token: Token, text: str) -> Test:
-    field = field_of(token, text)
+def _asked(node: Compare | Has, text: str) -> ColumnField | DeepField:
+    """The field of a test, changed as the test asks."""
+    name = node.field.value
+    return changed(field_of(node.field, text), node, BYTES_OF.get(name) if name in COLUMNS else None, text)
+
+
+def _has(node: Has, text: str) -> Test:
+    field = _asked(node, text)
+    masked = bool(node.changes) and isinstance(node.changes[-1], Mask)       # one of the bits has to be set
     if isinstance(field, ColumnField):
-        return ColumnTest(field, None, False)
-    return DeepTest(field.read, field.possible, None, False, field.alike)
+        return ColumnTest(field, (lambda trace, values: values != 0) if masked else None, False)
+    return DeepTest(field.read, field.possible, _any_bit if masked else None, False, field.alike)
+
+
+def _any_bit(value: Value) -> bool:
+    return any(value) if isinstance(value, bytes) else bool(value)
 
 
 def _compare(node: Compare, text: str) -> Test:
-    field, sign = field_of(node.field, text), node.operator
+    field, name, sign = _asked(node, text), name_of(node), node.operator
     every = node.quantifier == "all" or (sign in _ALL_OF and node.quantifier != "any")
     if sign == "contains" or sign == "matches":             # (not `in`: what is left is an order)
         return _search(node, field, every, text)
-    if field.type in ("protocol", "bytes") and sign != "in":
-        searched = field.type == "bytes" or node.field.value in BYTES_OF
-        raise wrong(f"{node.field.value} can only be searched with contains or matches." if searched
-                    else f"{node.field.value} can only be asked for being there.", node.field, text)
+    if field.type == "protocol" and sign != "in":
+        raise wrong(f"{name} can only be searched with contains or matches." if name in BYTES_OF
+                    else f"{name} can only be asked for being there.", node.field, text)
     token = node.values[0][0]
     if sign != "in" and token.kind == "word" and isinstance(field, ColumnField):
         other = COLUMNS.get(token.value)
         if other is not None:
             return _two_fields(node, sign, field, other, every, text)
-    tests = [[value_of(part, field, node.field.value, text) for part in group] for group in node.values]
+    tests = [[value_of(part, field, name, text) for part in group] for group in node.values]
     if isinstance(field, ColumnField):
         return ColumnTest(field, _by_column(field, sign, tests), every)
     return DeepTest(field.read, field.possible, _by_value(sign, tests), every, field.alike)
@@ -331,7 +341,7 @@ def _by_value(sign: Order | Literal["in"], tests: list[list[Any]]) -> Callable[[
 
 
 def _search(node: Compare, field: ColumnField | DeepField, every: bool, text: str) -> Test:
-    name, token = node.field.value, node.values[0][0]
+    name, token = name_of(node), node.values[0][0]
     if field.type not in ("text", "bytes", "protocol") or (field.type == "protocol" and name not in BYTES_OF):
         sentence = f"{name} is no text and no bytes, so it cannot be searched with {node.operator}."
         raise wrong(sentence, node.field, text)
@@ -351,17 +361,8 @@ def _container(token: Token, in_text: bool) -> Callable[[Value], bool]:
     if token.kind == "word" and hexadecimal and not (len(needle) == 2 and needle.isdigit()):
         wanted = bytes.fromhex(re.sub(r"0x|[:.-]", "", needle))
     else:
-        wanted = _as_bytes(needle)
-    return lambda value: wanted in _as_bytes(value)
-
-
-def _as_bytes(value: Value) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    try:
-        return str(value).encode("utf-8", "surrogateescape")     # bytes that a shell gave as they were
-    except UnicodeEncodeError:
-        return str(value).encode("utf-8", "backslashreplace")
+        wanted = as_bytes(needle)
+    return lambda value: wanted in as_bytes(value)
 
 
 def matcher(token: Token, text: str) -> Callable[[Value], bool]:
@@ -375,10 +376,10 @@ def matcher(token: Token, text: str) -> Callable[[Value], bool]:
     if token.value.isascii():          # so that a dot stands for any byte, not only for those of UTF-8
         options.encoding = re2.Options.Encoding.LATIN1
     try:
-        pattern = re2.compile(_as_bytes(token.value), options)
+        pattern = re2.compile(as_bytes(token.value), options)
     except re2.error as error:
         raise wrong(f"The regular expression is wrong: {_reason(error)}.", token, text) from None
-    return lambda value: pattern.search(_as_bytes(value)) is not None
+    return lambda value: pattern.search(as_bytes(value)) is not None
 
 
 def _reason(error: Exception) -> str:

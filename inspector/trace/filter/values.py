@@ -1,26 +1,39 @@
 """Values of the display filter: what a word or string means for a field, or why it cannot.
 
-Numbers, addresses with a prefix length (CIDR), times in seconds, texts. Every wrong one is a FilterError
-that names what was expected.
+Numbers, addresses with a prefix length (CIDR), times in seconds, texts, bytes. Every wrong one is a
+FilterError that names what was expected. `changed`: a field whose slice, bits or length is asked for.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
-from inspector.trace.filter.syntax import ORDERS, FilterError, Order, Token
+from inspector.model.packets import Row
+from inspector.trace.filter.column_fields import Column, ColumnField, Rows, Type
+from inspector.trace.filter.field import Alike, DeepField, Read, Value
+from inspector.trace.filter.syntax import (
+    ORDERS,
+    Compare,
+    FilterError,
+    Function,
+    Has,
+    Mask,
+    Order,
+    Slice,
+    Token,
+    wrong,
+)
 from inspector.wire.arrays import Bools, Integers, UInt64s
 
 if TYPE_CHECKING:
-    from inspector.trace.filter.column_fields import ColumnField
-    from inspector.trace.filter.field import DeepField
+    from inspector.trace.trace import Trace
 
 _MOMENTS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%b %d, %Y %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _FULL = 0xFFFFFFFFFFFFFFFF
@@ -70,8 +83,10 @@ def value_of(token: Token, field: ColumnField | DeepField, name: str, text: str)
     def wrong(sentence: str) -> FilterError:
         return FilterError(sentence, text, token.position, token.length)
 
-    if field.type in ("protocol", "bytes"):
+    if field.type == "protocol":
         raise wrong(f"{name} cannot be compared with values.")
+    if field.type == "bytes":
+        return _bytes(token, wrong)
     if field.type == "text":
         return token.value
     if field.type == "time":
@@ -150,3 +165,155 @@ def _address(value: str, kind: str, name: str, wrong: Callable[[str], FilterErro
         raise wrong(f"A prefix length is a number from 0 to {bits}.")
     length = int(prefix) if slash else bits
     return Network(number, ((1 << length) - 1) << (bits - length))
+
+
+# --- bytes, and what is made of a value before it is compared ---
+
+_HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2}[:.-])*[0-9a-fA-F]{2}|[0-9a-fA-F]|0x[0-9a-fA-F]{1,2}", re.ASCII)
+
+
+def _bytes(token: Token, wrong: Callable[[str], FilterError]) -> bytes:
+    if token.kind == "string":
+        return as_bytes(token.value)
+    if not _HEXADECIMAL.fullmatch(token.value):
+        raise wrong(f"{token.value} is no bytes; write them in hexadecimal (47:45:54), or a text in quotes.")
+    digits = re.sub(r"0x|[:.-]", "", token.value)
+    return bytes.fromhex(digits.zfill(2))
+
+
+def as_bytes(value: Value) -> bytes:
+    """A value as the bytes that are searched in, and compared."""
+    if isinstance(value, bytes):
+        return value
+    try:
+        return str(value).encode("utf-8", "surrogateescape")     # bytes that a shell gave as they were
+    except UnicodeEncodeError:
+        return str(value).encode("utf-8", "backslashreplace")
+
+
+def name_of(node: Compare | Has) -> str:
+    """What is asked about, as it is written: `tcp.len`, `len(tcp.payload)`, `tcp.flags & 0x02`."""
+    name = node.field.value
+    for one in node.changes:
+        match one:
+            case Slice():
+                name = f"{name}[{one.text}]"
+            case Mask():
+                name = f"{name} & {one.value.value}"
+            case Function():
+                name = f"{one.name}({name})"
+    return name
+
+
+def slice_of(value: Value, one: Slice) -> Value | None:
+    """The parts of a value, joined; None where it is shorter than one of them asks."""
+    whole = value if isinstance(value, bytes) else str(value)
+    found = whole[:0]
+    for part in one.parts:
+        start = part.first if part.first >= 0 else len(whole) + part.first
+        stop = start + part.count if part.count is not None else len(whole)
+        if part.last is not None:
+            stop = (part.last if part.last >= 0 else len(whole) + part.last) + 1
+        if not 0 <= start < stop <= len(whole):
+            return None
+        found += whole[start:stop]  # type: ignore[operator]
+    return found
+
+
+def values_changed(values: Sequence[Value], change: Slice | Function) -> list[Value]:
+    """What a slice or a function makes of a field's values in one packet."""
+    if isinstance(change, Slice):
+        return [part for value in values if (part := slice_of(value, change)) is not None]
+    match change.name:
+        case "count":
+            return [len(values)] if values else []
+        case "len":
+            return [len(value if isinstance(value, bytes) else str(value)) for value in values]
+        case "lower":
+            return [str(value).lower() for value in values]
+        case _:
+            return [str(value).upper() for value in values]
+
+
+def changed(field: ColumnField | DeepField, node: Compare | Has, read: Read | None,
+            text: str) -> ColumnField | DeepField:
+    """The field that `node` asks about: slices, masks and functions applied. `read`: a protocol's bytes."""
+    for one in node.changes:
+        field = _masked(field, node, one, text) if isinstance(one, Mask) else \
+            _deep(field, node, one, read, text)
+    return field
+
+
+def _masked(field: ColumnField | DeepField, node: Compare | Has, one: Mask,
+            text: str) -> ColumnField | DeepField:
+    name = node.field.value
+    if field.type == "bytes":
+        bits = value_of(one.value, field, name, text)
+        assert isinstance(bits, bytes) and isinstance(field, DeepField)
+        return _again(field, lambda values: [_and(value, bits) for value in values])
+    if field.type in ("ipv4", "ipv6"):
+        network = "10.0.0.0/8" if field.type == "ipv4" else "2001:db8::/32"
+        raise wrong(f"& takes bits of numbers; a network is written {name} == {network}.", one.value, text)
+    if field.type != "number":
+        raise wrong(f"{name} is no number, of which & takes bits; “and” is written &&.", one.value, text)
+    mask = value_of(one.value, field, name, text)
+    assert isinstance(mask, int)
+    if isinstance(field, DeepField):
+        return _again(field, lambda values: [int(value) & mask for value in values])
+
+    def masked(read: Callable[[Any, Rows], Column]) -> Callable[[Any, Rows], Column]:
+        def bits_of(index: Any, rows: Rows) -> Column:
+            values, present = read(index, rows)
+            return Column(tuple(column & column.dtype.type(mask) for column in values), present)
+
+        return bits_of
+
+    return replace(field, read=masked(field.read), beside=masked(field.beside) if field.beside else None)
+
+
+def _and(value: Value, bits: bytes) -> bytes:
+    return bytes(a & b for a, b in zip(as_bytes(value), bits, strict=False))
+
+
+def _deep(field: ColumnField | DeepField, node: Compare | Has, one: Slice | Function, read: Read | None,
+          text: str) -> DeepField:
+    """A field whose values a slice or a function changes, packet by packet."""
+    name, kind = node.field.value, field.type
+    if isinstance(one, Function) and one.name == "count":
+        if kind == "protocol":
+            raise wrong(f"{name} is a protocol; count counts the values of a field.", node.field, text)
+        return _again(_packet_by_packet(field, None), lambda values: values_changed(values, one), "number")
+    if kind == "protocol" and read is None:
+        raise wrong(f"{name} cannot be taken apart; frame[0:4] and tcp.payload[0:4] can.", node.field, text)
+    if isinstance(one, Slice) and kind not in ("text", "bytes", "protocol", "hardware"):
+        raise wrong(f"{name} is no text and no bytes, so it has no slices.", node.field, text)
+    asked = ("text", "bytes", "protocol") if isinstance(one, Function) and one.name == "len" else ("text",)
+    if isinstance(one, Function) and kind not in asked:
+        function = one.name
+        raise wrong(f"{name} is nothing of which {function} can be asked.", node.field, text)
+    found = _packet_by_packet(field, read)
+    if kind == "hardware":
+        found = _again(found, lambda values: [bytes.fromhex(str(value).replace(":", "")) for value in values])
+    result: Type = "number" if isinstance(one, Function) and one.name == "len" else \
+        "text" if kind == "text" else "bytes"
+    return _again(found, lambda values: values_changed(values, one), result)
+
+
+def _packet_by_packet(field: ColumnField | DeepField, read: Read | None) -> DeepField:
+    if isinstance(field, DeepField):
+        return field if read is None else replace(field, read=read, alike=None)
+    column = field
+
+    def values(trace: Trace, row: Row) -> Sequence[Value]:
+        return column.values(trace.index, row)
+
+    return DeepField(column.type, read or values, column.present, column.bits)
+
+
+def _again(field: DeepField, change: Callable[[Sequence[Value]], list[Value]],
+           type: Type | None = None) -> DeepField:
+    """The same field with its values changed."""
+    alike = field.alike
+    again = None if alike is None else Alike(alike.protocol, lambda record: change(alike.get(record)))
+    return replace(field, type=type or field.type, read=lambda trace, row: change(field.read(trace, row)),
+                   alike=again)

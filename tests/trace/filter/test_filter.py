@@ -27,10 +27,12 @@ DATA = Path(__file__).parents[2] / "data"
 ANSWERS = json.loads((DATA / "filters.json").read_text())
 EXPLAINED = {
     # What ICMP errors quote is no packet of its conversation; in a redirect tshark searches the header alone.
-    "frames/errors.pcapng": ("tcp.analysis.flags", "tcp.time_relative == 0", 'udp contains "data"'),
+    "frames/errors.pcapng": ("tcp.analysis.flags", "tcp.time_relative == 0", 'udp contains "data"',
+                             "udp.payload[0:2] != 00:01"),
     # Datagrams in fragments are put together here; Wireshark was told to leave them.
     "captures/udp/zeek__ipv6-fragmented-dns.pcap": (
-        "dns.ns", "dns.resp.ttl < 100", "dns.time", "dns.time > 0.001", "dns.response_in"),
+        "dns.ns", "dns.resp.ttl < 100", "dns.time", "dns.time > 0.001", "dns.response_in",
+        "count(dns.a) >= 1"),
     # An interim response belongs to its request, too.
     "captures/http/zeek__http__100-continue.pcap": ("http.time", "http.request_in"),
 }
@@ -84,6 +86,24 @@ def test_what_tshark_finds_wrong_is_wrong_with_its_place(text: str) -> None:
     ("port 80", "Here port 80 is written tcp.port == 80.", "port"),
     ("tcp and host 10.0.0.1", "Here host 10.0.0.1 is written ip.addr == 10.0.0.1.", "host"),
     ("eth.src == 5", "5 is no hardware address, such as 02:42:ac:11:00:02.", "5"),
+    ("tcp & udp", "“and” is written &&.", "&"),
+    ("tcp.port == 80 & udp", "“and” is written &&.", "&"),
+    ("tcp & 1", "tcp is no number, of which & takes bits; “and” is written &&.", "1"),
+    ("ip.src & 10.0.0.0", "“and” is written &&.", "&"),
+    ("ip.src & 10", "& takes bits of numbers; a network is written ip.src == 10.0.0.0/8.", "10"),
+    ("tcp.port[0] == 1", "tcp.port is no text and no bytes, so it has no slices.", "tcp.port"),
+    ("http[0:4]", "http cannot be taken apart; frame[0:4] and tcp.payload[0:4] can.", "http"),
+    ("tcp.payload[4:0]", "A slice is written [0:4] (place and length), [0-3], [4:] or [2].", "["),
+    ("tcp.payload[0:4", "This bracket is not closed.", "["),
+    ("tcp.payload[0:3] == GET", "GET is no bytes; write them in hexadecimal (47:45:54), or a text in quotes.",
+     "GET"),
+    ("len(tcp.payload)", "After a function a comparison should stand: len(tcp.payload) > 200.", ""),
+    ("len() > 1", "In a function one field stands: len(tcp.payload).", ")"),
+    ("max(tcp.len) > 1", "There is no function max here; len, lower, upper and count there are.", "max"),
+    ("lower(tcp.port) == 1", "tcp.port is nothing of which lower can be asked.", "tcp.port"),
+    ("count(tcp) == 1", "tcp is a protocol; count counts the values of a field.", "tcp"),
+    ("ssl.record.versio", "There is no field or protocol tls.record.versio; tls.record.version there is.",
+     "ssl.record.versio"),
     ('frame.time > "noon"', 'noon is no time, such as "2024-05-31 14:03:05".', '"noon"'),
 ])
 def test_errors_say_what_is_wrong_and_where(text: str, words: str, mark: str) -> None:
@@ -104,7 +124,7 @@ def test_hostile_filters_are_errors() -> None:
 WORDS = st.one_of(
     st.sampled_from([*COLUMNS, *DEEP]),
     st.sampled_from(["==", "!=", "<", ">=", "in", "{", "}", "..", ",", "(", ")", "and", "or", "not", "any"]),
-    st.sampled_from(["contains", "matches", "!", "&", "'"]),
+    st.sampled_from(["contains", "matches", "!", "&", "'", "[0:4]", "[-1]", "[", "]", "len(", "count("]),
     st.sampled_from(["80", "1.2.3.4", "::1/8", '"a"', "0x1f", "-1", '"']),
     st.text(max_size=5),
 )
@@ -233,7 +253,8 @@ def test_system_calls_are_asked_for_their_own_fields(tmp_path: Path) -> None:
             ("syscall", [0, 1, 2]), ("tcp", []), ("not tcp", [0, 1, 2]), ("call == connect", [1]),
             ("syscall.role == client and errno", [1]), ("pid == 20", [0]), ("result > 3", [0]),
             ('arguments contains "8000"', [1]), ('call matches "^C"', [1, 2]),
-            ("errno in {ECONNREFUSED}", [1]),
+            ("errno in {ECONNREFUSED}", [1]), ('lower(errno) contains "refused"', [1]),
+            ('arguments[0:4] == "3, 1"', [1]), ("len(call) > 5", [0, 1]), ("tcp.payload[0:4]", []),
         ):
             assert Filter(text).calls(trace) == calls, text
         assert len(Filter("syscall").rows(trace)) == 0

@@ -35,6 +35,7 @@ from inspector.wire.arrays import Int64s
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
+_SECONDS = ("time", "first_byte")
 _NEAR = 256          # packets of a conversation in which the other one of a datagram is looked for
 
 
@@ -109,17 +110,22 @@ def _duplicate(flow: Any, row: Row) -> int | None:
 # --- requests and answers ---
 
 
-def answer_time_ns(trace: Trace, asked: Sequence[Row], answered: Sequence[Row]) -> int | None:
-    """Nanoseconds from a request's last packet to its answer's first; None where one is unknown."""
+def answer_time_ns(trace: Trace, asked: Sequence[Row], answered: Sequence[Row], *, first: bool) -> int | None:
+    """Nanoseconds from a request's last packet to its answer's `first`, or last; None: one is unknown."""
     if not asked or not answered:
         return None
     times = trace.index.time_ns
-    waited = int(times[min(answered)]) - int(times[max(asked)])
-    return waited if waited >= 0 else None           # it came before the request had ended
+    waited, took = (int(times[row]) - int(times[max(asked)]) for row in (min(answered), max(answered)))
+    if waited < 0:
+        return None                                  # it came before the request had ended
+    return waited if first else took
 
 
 def _other(protocol: Protocol, wanted: str) -> Read:
-    """Of records that answer each other: "time" and "request_in" of answers, "response_in" of requests."""
+    """Of records that answer each other: times and "request_in" of answers, "response_in" of requests.
+
+    "time" ends with the answer, as Wireshark's, "first_byte" where that begins.
+    """
     def read(trace: Trace, row: Row) -> Sequence[Value]:
         found: list[Value] = []
         for one in trace.application(stream_of(trace, row)).completed(row, protocol.name):
@@ -128,8 +134,10 @@ def _other(protocol: Protocol, wanted: str) -> Read:
             if partner is None or (partner > one.position) != (wanted == "response_in"):
                 continue
             rows = decoder.rows_of(decoder.records[partner])
-            time = answer_time_ns(trace, rows, decoder.rows_of(one.record))
-            value = time if wanted == "time" else packet_number(max(rows)) if rows else 0
+            if wanted in _SECONDS:
+                value = answer_time_ns(trace, rows, decoder.rows_of(one.record), first=wanted == "first_byte")
+            else:
+                value = packet_number(max(rows)) if rows else 0
             found += [value] if value else []
         return found
 
@@ -178,12 +186,12 @@ TIMES: dict[str, DeepField] = {
 
 def _paired(names: Iterable[tuple[str, str]], read: Callable[[str], Read], possible: Possible) -> None:
     for name, wanted in names:
-        TIMES[name] = DeepField("seconds" if wanted == "time" else "number", read(wanted), possible)
+        TIMES[name] = DeepField("seconds" if wanted in _SECONDS else "number", read(wanted), possible)
 
 
 for _protocol in REGISTRY:
     if _protocol.pairs:
-        _paired([(f"{_protocol.name}.{one}", one) for one in ("time", "request_in", "response_in")],
+        _paired([(f"{_protocol.name}.{one}", one) for one in (*_SECONDS, "request_in", "response_in")],
                 partial(_other, _protocol), where_tcp)
     if _protocol.packets is not None and (_pairing := _protocol.packets.pairing) is not None:
         _paired(((_pairing.time, "time"), (_pairing.request, "request_in"),

@@ -177,7 +177,7 @@ def _named(trace: Trace, held: _Held) -> Iterator[Object]:
 def pair_of(trace: Trace, entry: Entry, partner: int, number: ObjectNumber) -> Object:
     """Which object is the other one, the frame in which that ends, and for an answer how long it took.
 
-    That is in seconds to its last byte.
+    That is in seconds, to its end and to its first byte.
     """
     protocol, decoder, _ = entry.layer
     rows = decoder.rows_of(decoder.records[partner])
@@ -188,7 +188,8 @@ def pair_of(trace: Trace, entry: Entry, partner: int, number: ObjectNumber) -> O
         return found
     asked, answered = _times(trace, rows), _times(trace, entry.rows)
     if asked and answered and answered[0] >= asked[1]:     # else it came before the request had ended
-        found[f"{protocol.name}.time"] = round((answered[0] - asked[1]) / 1e9, 9)
+        found[f"{protocol.name}.time"] = round((answered[1] - asked[1]) / 1e9, 9)
+        found[f"{protocol.name}.first_byte"] = round((answered[0] - asked[1]) / 1e9, 9)
     return found
 
 

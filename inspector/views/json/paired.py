@@ -322,11 +322,12 @@ class _Waiting:
         """The lines of the next records."""
         others, frames_of = self._numbers.values[records.partner], self._lasts.values[records.partner] + 1
         waited = records.start_ns - self._ends.values[records.partner]
-        number, time, lines = self._printed, f"{self._protocol.name}.time", []
+        took = records.end_ns - self._ends.values[records.partner]
+        number, name, lines = self._printed, self._protocol.name, []
         self._printed += len(records)
         columns = (records.key, records.stream, records.start_ns, records.end_ns, records.text,
-                   records.frames, others, frames_of, waited, records.partner >= 0, records.chosen)
-        for key, stream, start, end, text, frames, other, there, wait, has_one, chosen in zip(
+                   records.frames, others, frames_of, waited, took, records.partner >= 0, records.chosen)
+        for key, stream, start, end, text, frames, other, there, wait, whole, has_one, chosen in zip(
                 *[column.tolist() for column in columns], strict=True):
             number += 1
             if not chosen:
@@ -340,7 +341,8 @@ class _Waiting:
             if has_one:
                 pair += f', "{way}_in": {there}, "{way}_number": {other}'
             if has_one and other <= number and wait >= 0:  # else it came before the request had ended
-                pair += f', "{time}": {round(wait / 1e9, 9)!r}'
+                pair += (f', "{name}.time": {round(whole / 1e9, 9)!r}'
+                         f', "{name}.first_byte": {round(wait / 1e9, 9)!r}')
             lines.append(f'{{"tcp.stream": {stream}, "frames": [{frames or key + 1}], "time_ns": {start}, '
                          f'"end_ns": {end}{text}, {pair}}}')
         return lines

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.model.packets import Row
+from inspector.model.packets import Row, row_of
 from inspector.model.records import Call
+from inspector.protocols.http import HTTP
 from inspector.trace.filter.calls import call_matches
 from inspector.trace.filter.column_fields import COLUMNS
 from inspector.trace.filter.deep_fields import DEEP
@@ -19,6 +20,7 @@ from inspector.trace.filter.syntax import Parser
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import protocol_name
 from inspector.trace.trace import Trace
+from inspector.views.json.messages import messages
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, to_fields
 from tests.support.captures.frames import FRAME, pcap_bytes, pcapng_bytes, trace_of
@@ -34,7 +36,7 @@ EXPLAINED = {
         "dns.ns", "dns.resp.ttl < 100", "dns.time", "dns.time > 0.001", "dns.response_in",
         "count(dns.a) >= 1"),
     # An interim response belongs to its request, too.
-    "captures/http/zeek__http__100-continue.pcap": ("http.time", "http.request_in"),
+    "captures/http/zeek__http__100-continue.pcap": ("http.request_in",),
 }
 CAPTURES = list(next(iter(ANSWERS["right"].values())))
 
@@ -280,3 +282,17 @@ def test_every_protocol_that_the_list_shows_can_be_asked_for(path: Path) -> None
             shown = protocol_name(trace, facts(trace, Row(row)))
             if shown not in ("Ethernet", "Link", "IPv4", "IPv6"):       # nothing is known but what carries it
                 assert Filter(shown.lower().replace("-", "")).matches(trace, Row(row)), (row, shown)
+
+
+def test_the_time_of_an_answer_ends_with_it_and_the_first_byte_has_a_time_of_its_own() -> None:
+    """As Wireshark's, on the packet that it is attached to; a stream of events has both."""
+    with Trace.open(DATA / "sessions" / "chunked.pcapng") as trace:
+        trace.finish()
+        answers = [one for one in messages(trace, HTTP) if "http.time" in one]
+        assert answers and any(one["http.time"] > one["http.first_byte"] for one in answers)
+        for name in ("http.time", "http.first_byte"):
+            ends = [row_of(one["frames"][-1]) for one in answers]
+            assert [int(row) for row in Filter(name).rows(trace)] == ends
+            for one, row in zip(answers, ends, strict=True):
+                found = list(DEEP[name].read(trace, row))
+                assert found == [round(one[name] * 1e9)]

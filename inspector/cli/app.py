@@ -155,7 +155,7 @@ def _packet_socket_of(process: Process, limits: Limits) -> int:
     """A packet socket for a process's ports, asked for when it is known that they can be told."""
     from inspector.cli.options.capture import packet_socket_for
     from inspector.cli.options.process import require_sockets_of
-    from inspector.lab.capture.privilege import under_sudo
+    from inspector.lab.files.ownership import under_sudo
 
     if not under_sudo():                   # else it is the caller who will look
         require_sockets_of(process)
@@ -301,11 +301,13 @@ def _is_behind() -> bool:
 
 def _leave_root(*, lab: bool = False) -> bool:
     """Under sudo no screen runs as root: this process is the caller's from now on. Whether it was root's."""
+    from inspector.lab.files.ownership import under_sudo
+
+    if not under_sudo():                   # what opens packet sockets is not for the launcher's paint
+        return False
     from inspector.lab.capture import privilege
     from inspector.lab.errors import LabError
 
-    if not privilege.under_sudo():
-        return False
     try:
         why = privilege.leave_root(lab=lab)
     except LabError as error:

@@ -10,9 +10,8 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.cli.errors import USAGE, CommandError, Terminated, unwritable
 from inspector.cli.output import notice
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from inspector.lab.files.ownership import Created
 
 
-@dataclass(frozen=True, slots=True)
-class TraceFile:
+class TraceFile(NamedTuple):
     """`path` opens it as long as the command runs; `name` is where a person finds it, "" where nowhere."""
 
     path: Path

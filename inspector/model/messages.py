@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from inspector.model.language import tr
 
@@ -70,8 +70,7 @@ def _repeated(text: str, rest: str) -> Message:
     return replace(message, data=message.data * times)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """An HTTP request a person wrote; without a method, bytes that are sent as they are.
 
     `headers`: beside the client's own, and in place of those of the same name.

@@ -39,7 +39,7 @@ from inspector.tui.messages import FirstPictureDone, LanguageAsked, LauncherAske
 from inspector.tui.terminal.driver import BEHIND_SECONDS, TerminalDriver
 from inspector.tui.terminal.guard import Guard
 from inspector.tui.terminal.turnstile import TurnstileApp
-from inspector.tui.widgets.base import BaseScreen, may, toast_text
+from inspector.tui.widgets.base import BaseScreen, Ground, may, toast_text
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         self._event_loop: asyncio.AbstractEventLoop | None = None
 
     def get_default_screen(self) -> Screen[Any]:
-        return BaseScreen(id="_default")
+        return Ground(id="_default")
 
     def on_mount(self) -> None:
         self._event_loop = asyncio.get_running_loop()
@@ -136,6 +136,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         """Put the launcher or a workbench in the place of what is there, of boxes over it too."""
         while self.screen.is_modal:
             self.pop_screen()
+        screen.fit(self.size)
         if self.screen.id == "_default":
             self.push_screen(screen)
         else:
@@ -189,11 +190,11 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def _show_whether_too_small(self, size: Size | None = None) -> None:
         """Show the word that the terminal (`size`: of now) is too small, or take it away."""
-        from inspector.tui.launcher.help import TooSmallScreen
-
         width, height = size or self.size
         small = width < SMALLEST[0] or height < SMALLEST[1]
         if small and not self._shows_too_small:
+            from inspector.tui.launcher.help import TooSmallScreen
+
             covered = TooSmallScreen(*SMALLEST, self.focused if isinstance(self.focused, Input) else None)
             if not covered.takes_text:
                 self.turnstile.drop()
@@ -203,9 +204,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     @property
     def _shows_too_small(self) -> bool:
-        from inspector.tui.launcher.help import TooSmallScreen
-
-        return isinstance(self.screen_stack[-1], TooSmallScreen) if self.screen_stack else False
+        return bool(self.screen_stack and getattr(self.screen_stack[-1], "HIDES_ALL", False))
 
     def push_screen(self, *args: Any, **kwargs: Any) -> Any:
         """Push a screen as Textual does, below the word that the terminal is too small: that stays on top."""

@@ -63,9 +63,10 @@ def packet_socket_for(ports: tuple[int, ...], limits: Limits, *, screen: bool = 
     """
     from inspector.lab.capture import access, privilege
     from inspector.lab.errors import LabError
+    from inspector.lab.files.ownership import under_sudo
 
     try:
-        if screen and privilege.under_sudo():
+        if screen and under_sudo():
             opened = privilege.opened(ports, limits)
             privilege.become_caller()
             return opened.detach()
@@ -96,6 +97,7 @@ def packet_socket_in(place: Place, ports: tuple[int, ...], limits: Limits) -> in
     """
     from inspector.lab.capture import elsewhere, privilege
     from inspector.lab.errors import LabError, NeedsRootError
+    from inspector.lab.files.ownership import under_sudo
 
     try:
         try:
@@ -107,7 +109,7 @@ def packet_socket_in(place: Place, ports: tuple[int, ...], limits: Limits) -> in
             notice(f"The network of {place.words} is another user's: a helper opens a packet socket in it "
                    "with privilege, and ends.")
             opened = privilege.borrow(ask, ports, limits.snaplen, place.pid)
-        if privilege.under_sudo():
+        if under_sudo():
             privilege.become_caller()
     except LabError as error:
         raise CommandError(error.sentence, MISSING, error.remedy) from error

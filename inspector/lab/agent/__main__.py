@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from inspector.capture.packet_socket import WIRE
 from inspector.lab.capture.access import dumpcap, how_to_capture, may_capture
-from inspector.lab.capture.privilege import become_caller, caller_has_a_lab, under_sudo
+from inspector.lab.capture.privilege import become_caller, caller_has_a_lab
 from inspector.lab.errors import LabError
+from inspector.lab.files.ownership import under_sudo
 from inspector.lab.network import namespace
 from inspector.lab.network.bridge import Bridge
 from inspector.lab.network.routes import all_addresses_here

@@ -18,6 +18,7 @@ from pathlib import Path
 from inspector.capture import opener
 from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
+from inspector.lab.files.ownership import called_by, under_sudo
 from inspector.lab.network import namespace
 from inspector.lab.options import Limits
 from inspector.lab.programs.processes import inspectable
@@ -65,11 +66,6 @@ def opened(ports: tuple[int, ...], limits: Limits) -> socket.socket:
         raise LabError(f"The packet socket was refused: {error.strerror or error}.") from error
 
 
-def under_sudo() -> bool:
-    """Whether root is somebody who called sudo (or pkexec)."""
-    return os.geteuid() == 0 and _caller() not in (None, 0)
-
-
 def caller_has_a_lab() -> bool:
     """Whether who called sudo may have a private network, and read and run this program: a child tries."""
     return _caller_can(namespace.enter)
@@ -107,7 +103,7 @@ def _caller_can(do: Callable[[], object]) -> bool:
 
 def become_caller() -> None:
     """Be who called sudo, for good: user, groups, home. LabError where that cannot be."""
-    number = _caller()
+    number = called_by()
     try:
         user = pwd.getpwuid(number) if number is not None else None
         if user is None:
@@ -121,8 +117,3 @@ def become_caller() -> None:
     os.environ.update(HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name)
     for name in ("SUDO_UID", "SUDO_GID", "SUDO_USER", "PKEXEC_UID"):
         os.environ.pop(name, None)
-
-
-def _caller() -> int | None:
-    named = os.environ.get("SUDO_UID") or os.environ.get("PKEXEC_UID") or ""
-    return int(named) if named.isascii() and named.isdigit() else None

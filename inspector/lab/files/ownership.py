@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 HANDED_ON = 0o666        # a picture or report: who may read it the umask says, and no capture is like that
 
@@ -19,8 +19,7 @@ class TakenError(FileExistsError):
     """A file of that name has contents, and is not to be overwritten."""
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """A file open for writing; `made`: it was not there before."""
 
     descriptor: int
@@ -94,6 +93,17 @@ def _step_into(part: str, parent: int) -> int:
         if next(entries, None) is None:    # else somebody put another folder there in between
             give_like(made, parent)
     return made
+
+
+def called_by() -> int | None:
+    """The user who called sudo, or pkexec; None where nobody did."""
+    named = os.environ.get("SUDO_UID") or os.environ.get("PKEXEC_UID") or ""
+    return int(named) if named.isascii() and named.isdigit() else None
+
+
+def under_sudo() -> bool:
+    """Whether root is somebody who called sudo (or pkexec)."""
+    return os.geteuid() == 0 and called_by() not in (None, 0)
 
 
 def give_like(made: int, folder: int) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from inspector.model.endpoint import Transport
 from inspector.model.language import sentence, tr
@@ -59,8 +58,7 @@ class Runner(Protocol):
         """Make calls that still block return; called from another thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """One way to say something by hand: its name, a hint what to type, how the text becomes a message.
 
     `read` raises ValueError with one sentence for a text that cannot be said in this form; it can read
@@ -79,8 +77,7 @@ class Form:
         return self.server_hint if role == "server" and self.server_hint else self.hint
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """One way to go on or end by hand: the menu's key, its name, what comes of it, the command."""
 
     key: str
@@ -89,8 +86,7 @@ class Ending:
     command: EndpointCommand
 
 
-@dataclass(frozen=True, slots=True)
-class Scheme:
+class Scheme(NamedTuple):
     """A URL by which a service of a kind is named. `port`: its usual one, 0 where each URL has to say it."""
 
     name: str
@@ -107,8 +103,7 @@ def lacks_nothing() -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """One kind of session; see the module's text."""
 
     name: str                          # in specs, in file names, on the command line

@@ -6,7 +6,7 @@ of them. Port, messages and what a command alone needs (time limits) are no opti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import NamedTuple
 
 from inspector.model.spec import SessionSpec
@@ -22,8 +22,7 @@ class Value(NamedTuple):
     about: str
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option. `values`: the default first; none where any text or number may stand.
 
     `key` turns it in the launcher, "" where it has none; `flag` sets it on the command line, "" where it has

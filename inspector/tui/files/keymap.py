@@ -6,7 +6,6 @@ cannot be read is one sentence for the user, never the end of the app.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,13 +30,19 @@ def read_keymap(path: Path | None = None) -> dict[str, str]:
     except FolderError:
         return {}
     try:
-        data = tomllib.loads(settings_text(path))
+        text = settings_text(path)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise KeymapError(tr("The keymap {path} cannot be read: {why}.",
                              path=path, why=recognised(error.strerror or ""))) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise KeymapError(tr("The keymap {path} cannot be read: {why}.", path=path, why=error)) from error
+    import tomllib  # here: most have no keymap, and would wait for it at each start
+
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise KeymapError(tr("The keymap {path} cannot be read: {why}.", path=path, why=error)) from error
     keys: dict[str, str] = {}
     _flatten(data, "", keys, path)

@@ -14,8 +14,8 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from inspector.lab.files.folders import FolderError, traces_folder
 from inspector.lab.files.ownership import give_like
@@ -38,8 +38,7 @@ _AGES = (                          # of one, of several, the unit's seconds
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KeptTrace:
+class KeptTrace(NamedTuple):
     """A trace of an earlier session: its file, what it shows, its size in bytes, when it was last written."""
 
     path: Path
@@ -59,8 +58,7 @@ class KeptTrace:
         return tr("just now")
 
 
-@dataclass(frozen=True, slots=True)
-class NewTrace:
+class NewTrace(NamedTuple):
     """The file of a trace that begins, open as `descriptor`; `problem`: why it is not kept, else ""."""
 
     path: Path                     # its name, or a path that leads to it while it is open

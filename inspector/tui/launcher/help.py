@@ -97,6 +97,7 @@ class TooSmallScreen(BaseModal[None]):
     What is typed into a line of text below goes on to it; all other keys would act on what nobody sees.
     """
 
+    HIDES_ALL = True
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.quit", "Quit", id="too-small.quit")]
 
     def __init__(self, width: int, height: int, line: Input | None) -> None:

@@ -17,6 +17,7 @@ MODULES = (
     "inspector.trace.application.application",
     "inspector.lab.launch",
     "inspector.wire.dissection.tree",
+    "inspector.tui.launcher.help",
     "inspector.tui.launcher.palette",
 )
 

@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.screen import Screen
 from textual.widgets import Static
 
 from inspector.model.language import Sentence, recognised, sentence, tr
@@ -27,7 +28,7 @@ from inspector.tui.files import traces
 from inspector.tui.files.paths import is_capture, no_capture, typed
 from inspector.tui.messages import FirstPictureDone, LessonsAsked
 from inspector.tui.widgets.base import BaseScreen, PlainScroll, Prose, may
-from inspector.tui.widgets.key_line import KeyLine
+from inspector.tui.widgets.key_line import KEY_PAINT, KeyLine
 from inspector.tui.widgets.painter import Head
 from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.wire.text import escaped
@@ -140,6 +141,11 @@ def _listed(choice: Option) -> Sentence:
 class LauncherScreen(BaseScreen):
     """What should talk, how, or which trace should be seen again."""
 
+    # Those that are painted with here: each costs at the start.
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *Screen.COMPONENT_CLASSES, KEY_PAINT,
+        *(f"line--{span.style}" for line in SAMPLE for span in line if span.style),
+    }
     LEGEND_TITLE = "Launcher"
     LEGEND = (
         sentence("Press {keys}: two real processes, a server and a client, start in a private network and "
@@ -170,6 +176,7 @@ class LauncherScreen(BaseScreen):
         super().__init__()
         self.spec = replace(spec or SessionSpec(), interactive=True)
         self.kept: list[traces.KeptTrace] = []
+        self._was_shown = False
 
     def compose(self) -> ComposeResult:
         self.kept = traces.kept()[: len(TRACE_KEYS)]
@@ -228,7 +235,9 @@ class LauncherScreen(BaseScreen):
     def language_changed(self) -> None:
         self.refresh(recompose=True)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        if not self._was_shown:            # its styles have just been made
+            self._was_shown, event.refresh_styles = True, False
         self.app.sub_title = ""
 
     def _heading(self) -> Content:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
@@ -66,6 +67,18 @@ class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
         """Whether it can be done now; None: it is shown, and cannot."""
         return may(self.app, action)
 
+    @classmethod
+    @cache
+    def _get_component_classes(cls) -> frozenset[str]:
+        """Those that the class names; Textual would add those of its bases, and each costs at the start."""
+        return frozenset(cls.COMPONENT_CLASSES)
+
+    def fit(self, size: Size) -> None:
+        """Wear the classes of this size from the start: else all styles are made again once it is told."""
+        for breakpoints, length in ((self.HORIZONTAL_BREAKPOINTS, size.width),
+                                    (self.VERTICAL_BREAKPOINTS, size.height)):
+            self.add_class(*self._get_breakpoint_classes(length, breakpoints or []), update=False)
+
     def key_name(self, binding: Binding) -> str:
         """What stands beside a key: what it does now."""
         return binding.description
@@ -87,6 +100,12 @@ class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
         go()
 
 
+class Ground(BaseScreen):
+    """What lies below the first screen, and is empty. It has no paints: each costs at the start."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(Screen.COMPONENT_CLASSES)
+
+
 class BaseModal(LeavesQuietly, ModalScreen[Result], inherit_bindings=False):
     """A box over a screen. The app's own keys do not reach through it, so the way out stands here again."""
 
@@ -94,6 +113,7 @@ class BaseModal(LeavesQuietly, ModalScreen[Result], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         *COMMON, Binding("ctrl+c", "app.quit", "Quit", show=False, id="modal.interrupt"),
     ]
+    HIDES_ALL: ClassVar[bool] = False      # nothing is seen but this: the terminal is too small
     VERTICAL_BREAKPOINTS = [(0, "-tight"), (22, "-roomy")]  # noqa: RUF012  (Textual's way)
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:

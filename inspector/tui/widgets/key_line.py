@@ -30,6 +30,7 @@ FIRST_IN_LADDER = ("wire.pass", "wire.drop", "wire.double", "wire.delay", "wire.
                    "list.open", "pane.copy", "ladder.whole", "ladder.relative")
 SHARED = ("list", "pane", "session", "wire", "words", "number", "trace", "hand", "app")  # of several panes
 LAST = "workbench"                     # where there is room: what goes on anywhere, whatever the pane
+KEY_PAINT = "key-line--key"
 ALWAYS = ("app.help", "app.quit", "compare.help", "help.back", "prompt.cancel", "menu.cancel")
 
 
@@ -110,7 +111,7 @@ class KeyLine(Painter):
         return [key for key in self.keys(self.size.width, max(self.size.height, 1)) if key.line == line]
 
     def render_line(self, y: int) -> Strip:
-        plain, strong = self.colours(), self.colours("key-line--key")
+        plain, strong = self.colours(), self.colours(KEY_PAINT)
         segments, at = [], 0
         for key in self._placed(y):
             segments += [Segment(" " * (key.start - at), plain), Segment(key.shown, strong),

@@ -6,7 +6,11 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
+import pytest
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
 from textual.widgets import Input, Static
 
 from inspector.lab.options import Watch
@@ -183,3 +187,21 @@ async def test_every_option_is_explained_whole_at_80_columns() -> None:
 async def test_options_stay_when_one_comes_back() -> None:
     screen = LauncherScreen(SessionSpec(kind="tcp", ipv6=True, behaviour="silent", port=99))
     assert (screen.spec.ipv6, screen.spec.behaviour, screen.spec.port) == (True, "silent", 99)
+
+
+async def test_styles_are_made_once_for_the_first_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each round over all widgets, and each paint that is not painted with, is waited for at the start."""
+    made: list[DOMNode] = []
+    apply = Stylesheet.apply
+
+    def noted(self: Stylesheet, node: DOMNode, **options: Any) -> None:
+        made.append(node)
+        apply(self, node, **options)
+
+    monkeypatch.setattr(Stylesheet, "apply", noted)
+    app = LauncherApp()
+    async with app.run_test(size=(120, 40)):
+        sample = app.screen.query_one("#sample")
+        assert sample.size.height and made.count(sample) == 1
+        parts = [node for node in made if type(node) is DOMNode]
+        assert 0 < len(parts) < 40

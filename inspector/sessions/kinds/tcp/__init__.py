@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inspector.model.commands import Abort, Close, Connect, HalfClose
@@ -51,7 +50,7 @@ def _client_exchange() -> type[Exchange]:
     return ClientExchange
 
 
-_TEXT = replace(TEXT, wide_hint=marked("type, then Enter (ctrl+t: hex, or lines with CR LF)"))
+_TEXT = TEXT._replace(wide_hint=marked("type, then Enter (ctrl+t: hex, or lines with CR LF)"))
 KIND = Kind(
     name="tcp", title="TCP", key="t", about="a stream of bytes: handshake, data both ways, orderly end",
     port=9000, messages=("hello", "how are you?"), forms=(_TEXT, HEX, LINES), endings=ENDINGS,

@@ -37,6 +37,7 @@ class FindingsPane(ListPane):
         "What is wrong, or worth a note: by RFC 6455 for WebSocket, and the mistakes that TCP and HTTP "
         "programs make. Each says which rule, and what should stand instead; choosing one shows its packet "
         "and bits. What you did to packets on a held wire stands here too, with what followed.",
+        "They stand in the order of their packets; **>** puts the gravest first.",
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,6 +45,8 @@ class FindingsPane(ListPane):
                 tooltip="The packet before, of those of the chosen finding"),
         Binding("right,l", "packet(1)", "Next packet", show=False, id="findings.right",
                 tooltip="The next packet of those of the chosen finding"),
+        Binding("greater_than_sign", "order", "Gravest", key_display=">", id="findings.order",
+                tooltip="The gravest first, or in the order of their packets"),
     ]
 
     def __init__(self, spec: PaneSpec) -> None:
@@ -100,6 +103,19 @@ class FindingsPane(ListPane):
         self._at = finding, at
         place = findings.target(cursor) if not at else StreamPlace(rows[at], (rows[at],))
         self.post_message(SelectionMade(selection_of(place, finding.id)))
+        self._refresh_heads()
+
+    def action_order(self) -> None:
+        """Put the gravest first, or all in the order of packets; what is chosen stays so."""
+        findings, cursor = self._findings, self.lines.cursor
+        if findings is None:
+            return
+        chosen = findings.finding(cursor) if cursor is not None and cursor < findings.count else None
+        findings.order(gravest=not findings.gravest)
+        self.lines.refill()
+        place = findings.place_of(chosen) if chosen is not None else None
+        if place is not None:
+            self.lines.choose(place)
         self._refresh_heads()
 
     def reset(self) -> None:

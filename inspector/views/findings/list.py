@@ -50,23 +50,22 @@ _EVER = float("inf")
 _STEP = 50               # conversations that one update looks into
 
 
-_Key = tuple[Row, int, str, int]      # first packet, conversation, its protocol, place among its findings
-
-
-def _key(whose: Conversation | _Apart, place: int, one: Finding) -> _Key:
-    return one.rows[0] if one.rows else BEFORE, whose.stream, whose.protocol, place
+_Key = tuple[int, Row, int, str, int]  # severity where it counts, first packet, conversation, its protocol,
+                                       # place among its findings
+_RANKS = {severity: rank for rank, severity in enumerate(STYLES)}      # the gravest is 0
 
 
 class FindingList:
     """Findings of all conversations, in order of packets: `count`, `line(i, width)`, `target(i)`.
 
-    `severities` are those that are shown; change them by `choose`. Only conversations that grew are looked
-    into, and only their lines change.
+    `severities` are those that are shown; change them by `choose`. `gravest`: these stand first, by `order`.
+    Only conversations that grew are looked into, and only their lines change.
     """
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.severities: frozenset[Severity] = frozenset(STYLES)
+        self.gravest = False
         self.counts: Counter[Severity] = Counter()      # findings of each severity, shown or not
         self._found: dict[Conversation | _Apart, list[Finding]] = {}
         self._suspect: set[int] = set()                 # UDP conversations among them: it may be so no more
@@ -86,7 +85,23 @@ class FindingList:
     def choose(self, *severities: Severity) -> None:
         """Show findings of these severities alone; none given: all."""
         self.severities = frozenset(severities or STYLES)
-        lines = sorted((_key(whose, place, one), one) for whose, some in self._found.items()
+        self._arrange()
+
+    def order(self, *, gravest: bool) -> None:
+        """Put the gravest first, or all in the order of their packets."""
+        self.gravest = gravest
+        self._arrange()
+
+    def place_of(self, finding: Finding) -> int | None:
+        """The line on which a finding stands."""
+        return next((i for i, one in enumerate(self._shown) if one is finding), None)
+
+    def _key(self, whose: Conversation | _Apart, place: int, one: Finding) -> _Key:
+        rank = _RANKS[one.severity] if self.gravest else 0
+        return rank, one.rows[0] if one.rows else BEFORE, whose.stream, whose.protocol, place
+
+    def _arrange(self) -> None:
+        lines = sorted((self._key(whose, place, one), one) for whose, some in self._found.items()
                        for place, one in enumerate(some) if one.severity in self.severities)
         self._keys, self._shown = [key for key, _ in lines], [one for _, one in lines]
 
@@ -164,10 +179,10 @@ class FindingList:
             one = before[place]
             self.counts[one.severity] -= 1
             if one.severity in self.severities:
-                line = bisect_left(self._keys, _key(whose, place, one))
+                line = bisect_left(self._keys, self._key(whose, place, one))
                 del self._keys[line], self._shown[line]
         for place in range(same, len(found)):
-            one, key = found[place], _key(whose, place, found[place])
+            one, key = found[place], self._key(whose, place, found[place])
             self.counts[one.severity] += 1
             if one.severity in self.severities:
                 line = bisect_left(self._keys, key)
@@ -226,7 +241,8 @@ class FindingList:
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
-        return (Span(fit("  " + fit(tr("Packet"), 8, align="right") + "  " + tr("Finding"), width), "title"),)
+        name = tr("Finding, the gravest first") if self.gravest else tr("Finding")
+        return (Span(fit("  " + fit(tr("Packet"), 8, align="right") + "  " + name, width), "title"),)
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""

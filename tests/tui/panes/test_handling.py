@@ -33,6 +33,7 @@ from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.conversations.list import ConversationList
 from inspector.views.detail.call import MEANINGS
 from tests.support.captures.frames import FRAME, pcapng_bytes
+from tests.support.captures.tcp import segment
 from tests.support.captures.websocket import CLIENT, exchange
 from tests.support.captures.websocket import UPGRADE as WS_UPGRADE
 from tests.support.screen.live import SMALL, USUAL, grid, idle, opened, settled, until
@@ -89,6 +90,27 @@ async def test_a_finding_leads_to_each_of_its_packets(tmp_path: Path) -> None:
             await pilot.press(key)
             await until(pilot, partial(at, last + step), "the next packet")
         assert pane.lines.cursor == 999
+
+
+async def test_the_gravest_finding_comes_first_by_a_key_and_what_is_chosen_stays(tmp_path: Path) -> None:
+    refused = [segment(0, "S", 99, ports=(29999, 81)), segment(1, "RA", 0, 100, ports=(29999, 81))]
+    request, ports = b"GET / HTTP/1.1\r\n\r\n", (30000, 80)
+    asked = [segment(0, "S", 99, ports=ports), segment(1, "SA", 499, 100, ports=ports),
+             segment(0, "A", 100, 500, ports=ports), segment(0, "PA", 100, 500, request, ports=ports)]
+    (tmp_path / "two.pcapng").write_bytes(pcapng_bytes([*refused, *asked], 101))
+    async with opened(tmp_path / "two.pcapng", SMALL) as (pilot, screen):
+        await pilot.press("7")
+        pane = list_pane(screen, "findings")
+        await until(pilot, lambda: pane.lines.count == 2, "the findings")
+        await pilot.press("home")
+        await settled(pilot)
+        assert "▲" in lines(pane.lines)[0] and pane.lines.cursor == 0
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "✖" in lines(pane.lines)[0], "the gravest")
+        assert pane.lines.cursor == 1
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "▲" in lines(pane.lines)[0], "the order of packets")
+        assert pane.lines.cursor == 0
 
 
 async def test_an_empty_result_says_so_and_escape_takes_the_filter_back() -> None:

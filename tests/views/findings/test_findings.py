@@ -86,6 +86,24 @@ def test_lines_are_in_order_whatever_was_looked_into_first(tmp_path: Path) -> No
         assert view.count == everything == sum(view.counts.values())
 
 
+def test_the_gravest_stand_first_where_that_is_asked_also_as_a_trace_grows(tmp_path: Path) -> None:
+    path = tmp_path / "growing.pcapng"
+    refused = [segment(0, "S", 99, ports=(29999, 81)), segment(1, "RA", 0, 100, ports=(29999, 81))]
+    frames = [*refused, *exchange(30000, wrong=True)]
+    with counted(path, frames) as trace:
+        view = FindingList(trace)
+        found = [view.finding(line) for line in range(view.count)]
+        assert [one.severity for one in found] == ["warning", "error"]
+        view.order(gravest=True)
+        assert [view.finding(line) for line in range(2)] == found[::-1] and view.place_of(found[0]) == 1
+        assert "gravest" in view.title(40)[0].text
+        grow(trace, path, [*frames, *exchange(30001, wrong=True)])
+        assert view.update()
+        assert [view.finding(line).severity for line in range(3)] == ["error", "error", "warning"]
+        view.order(gravest=False)
+        assert [view.finding(line).severity for line in range(3)] == ["warning", "error", "error"]
+
+
 def test_conversations_after_one_that_only_an_icmp_error_quotes(tmp_path: Path) -> None:
     quoted = segment(1, "S", 5, ports=(4000, 4001))
     refusal = ip(0, 1, bytes([3, 3]) + bytes(6) + quoted)

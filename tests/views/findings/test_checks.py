@@ -105,7 +105,7 @@ def test_a_verdict_names_the_first_and_counts_all() -> None:
         assert as_text([verdict])[-2] == f"    … and {verdict.count - NAMED:,} more"
 
 
-def said(port: int, *turns: tuple[int, bytes]) -> list[bytes]:
+def spoken(port: int, *turns: tuple[int, bytes]) -> list[bytes]:
     """A connection to a port, and what its ends say, a segment each."""
     ports, at = (50000 - port, port), [100, 500]
     frames = [segment(0, "S", 99, ports=ports), segment(1, "SA", 499, 100, ports=ports),
@@ -119,7 +119,7 @@ def said(port: int, *turns: tuple[int, bytes]) -> list[bytes]:
 def test_equal_findings_are_one_and_the_gravest_stands_first(tmp_path: Path) -> None:
     ping = (0, b"*1\r\n$8\r\npingping\r\n"), (1, b"-ERR unknown command\r\n")
     others = [turn for n in range(NAMED + 5) for turn in (ping[0], (1, b"-ERR other %d\r\n" % n))]
-    frames = said(6379, *ping * 30, *others) + said(80, (0, b"GET / HTTP/1.1\r\n\r\n"))
+    frames = spoken(6379, *ping * 30, *others) + spoken(80, (0, b"GET / HTTP/1.1\r\n\r\n"))
     with trace_of(tmp_path / "many.pcapng", pcapng_bytes(frames, 101)) as trace:
         trace.finish()
         (verdict,) = verdicts(trace, Checks(fail_on="note"))
@@ -141,7 +141,7 @@ def test_equal_findings_are_one_and_the_gravest_stands_first(tmp_path: Path) -> 
 def test_no_rule_hides_another_of_its_severity(tmp_path: Path) -> None:
     ask, ports = (0, b"*1\r\n$1\r\na\r\n"), (40000, 81)
     errors = [turn for n in range(NAMED + 5) for turn in (ask, (1, b"-ERR %d\r\n" % n))]
-    frames = said(6379, *errors)
+    frames = spoken(6379, *errors)
     frames += [segment(0, "S", 99, ports=ports), segment(1, "RA", 0, 100, ports=ports)]
     with trace_of(tmp_path / "many.pcapng", pcapng_bytes(frames, 101)) as trace:
         trace.finish()

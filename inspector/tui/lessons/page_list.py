@@ -122,7 +122,10 @@ def _starts(page: StepPage) -> list[int]:
 class NumberInput(TextInput):
     """A line for a number. Other letters are no text here: they do what they do elsewhere on the screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*_scrolling("number")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Answer", id="number.answer", tooltip="Give the number as the answer"),
+        *_scrolling("number"),
+    ]
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         return character is not None and character in _DIGITS

@@ -24,7 +24,7 @@ from inspector.views.line.spans import cell_width
 # What stands first where not all have room: what the pane alone can do, then these, then all others. In the
 # ladder, where sessions are steered, it is the keys of the session.
 FIRST = ("filter.done", "filter.leave", "composer.send", "composer.leave",
-         "list.open", "pane.back", "pane.copy", "pane.whole")
+         "number.answer", "list.open", "pane.back", "pane.copy", "pane.whole")
 FIRST_IN_LADDER = ("wire.pass", "wire.drop", "wire.double", "wire.delay", "wire.swap", "wire.hold",
                    "session.pause", "session.step", "session.say-client", "session.say-server", "session.end",
                    "list.open", "pane.copy", "ladder.whole", "ladder.relative")
@@ -80,12 +80,12 @@ class KeyLine(Painter):
     def keys(self, width: int, lines: int = 1) -> list[Key]:
         """What is shown in lines of `width` cells, and where."""
         shown: dict[str, Binding] = {}
-        ladder, typing = False, isinstance(self.screen.focused, Input)
+        ladder, line = False, self.screen.focused if isinstance(self.screen.focused, Input) else None
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             ladder |= (binding.id or "").startswith("ladder.")
-            named = replace(binding, key_display=None) if typing else binding
-            if typing and _is_character(binding.key, self.app.get_key_display(named)):
-                continue                       # it is typed into the line
+            named = binding if line is None else replace(binding, key_display=None)
+            if line is not None and _types(line, binding.key, self.app.get_key_display(named)):
+                continue
             if binding.show and enabled:
                 shown.setdefault(binding.action, named)
         names = getattr(self.screen, "key_name", attrgetter("description"))
@@ -98,10 +98,10 @@ class KeyLine(Painter):
         placed, at = [], [1] * lines
         for key in (key for key in found if not key[3]):
             size = _size(key)
-            line = next((n for n in range(lines) if at[n] + size <= ends[n]), None)
-            if line is not None:               # else a shorter one may have room
-                placed.append(Key(*key[:3], at[line], at[line] + size, line))
-                at[line] += size
+            row = next((n for n in range(lines) if at[n] + size <= ends[n]), None)
+            if row is not None:                # else a shorter one may have room
+                placed.append(Key(*key[:3], at[row], at[row] + size, row))
+                at[row] += size
         for key in right:
             placed.append(Key(*key[:3], stop, stop + _size(key), lines - 1))
             stop += _size(key)
@@ -125,9 +125,10 @@ class KeyLine(Painter):
                 self.app.simulate_key(key.key)
 
 
-def _is_character(key: str, shown: str) -> bool:
-    """Whether a key is one that types something; others are shown by words and signs."""
-    return key == "space" or (len(shown) == 1 and shown.isascii())
+def _types(line: Input, key: str, shown: str) -> bool:
+    """Whether a key types something into this line, which need not take all signs."""
+    character = " " if key == "space" else shown
+    return len(character) == 1 and character.isascii() and line.check_consume_key(key, character)
 
 
 def _rank(first: tuple[str, ...], binding: Binding) -> int:

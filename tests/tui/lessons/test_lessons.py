@@ -21,6 +21,7 @@ from inspector.tui.lessons.map import LessonMapScreen
 from inspector.tui.lessons.page_list import NumberInput, PageList
 from inspector.tui.lessons.screen import LessonScreen
 from inspector.tui.messages import LessonsAsked
+from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.line_list import LineList
 from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab
@@ -77,6 +78,8 @@ async def test_a_lesson_from_its_beginning_to_its_end() -> None:
         screen = lesson(pilot)
         await pilot.press("enter")
         assert "How many packets" in words(pilot) and screen.query_one(NumberInput).has_focus
+        shown = {key.shown: key.name for key in screen.query_one(KeyLine).keys(100)}
+        assert {"⏎": "Answer", "i": "Hint", "]": "Panes", "m": "Map", "q": "Quit"}.items() <= shown.items()
         await pilot.press("right")                         # nothing is passed by before it was answered
         assert screen.player.place == 1 and screen.player.scene is not None
         assert screen.player.scene.trace.index.count == 0

@@ -112,7 +112,7 @@ class Bridge:
             return
         self._last_look = time.monotonic()
         found = listening_ports() - self._own
-        self._tell_datagrams(found)
+        self._report_datagrams(found)
         asked = self._outside.publish
         wanted = {port: port for port in found} if asked == "all" else dict(asked)
         for port in sorted(found & wanted.keys() - self._published):
@@ -122,7 +122,7 @@ class Bridge:
         self._published = found & wanted.keys()
         self._seen |= self._published
 
-    def _tell_datagrams(self, listening: set[int]) -> None:
+    def _report_datagrams(self, listening: set[int]) -> None:
         """Tell once of each UDP port that was asked for: nobody is led there.
 
         Of "all" those that look like a server's.

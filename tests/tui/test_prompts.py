@@ -173,7 +173,7 @@ async def test_a_prompt_says_its_keys_whole_at_80_columns(place: Path, place_of:
             await until(pilot, lambda: isinstance(app.screen, PromptScreen), f"the prompt of {key}")
             text = " ".join(map(str.strip, re.findall("\u2502(.*)\u2502", grid(app.screen))))
             hint = str(app.screen.query_one(".hint", Static).content)
-            assert hint in text and "\u23ce takes it" in text and "escape: back" in text
+            assert hint in text and "\u23ce takes it" in text and "esc: back" in text
             await back(pilot, screen)
 
 

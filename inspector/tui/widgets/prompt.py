@@ -67,7 +67,7 @@ class PromptScreen(BaseModal[str | None]):
             yield Prose(Content(self._question), classes="question")
             yield TextInput(self._value, suggester=self._suggester, compact=True)
             yield Prose(Content(self._hint), classes="hint")
-            yield Static(Content(tr("⏎ takes it   escape: back")), classes="keys")
+            yield Static(Content(tr("⏎ takes it   esc: back")), classes="keys")
 
     @on(Input.Changed)
     def _typed(self) -> None:
@@ -116,7 +116,7 @@ class MenuScreen(BaseModal[str | None]):
         with Vertical(classes="prompt menu"):
             yield Prose(Content(self._question), classes="question")
             yield Options(*self._options(), compact=True)
-            yield Static(Content(tr("escape: back")), classes="keys")
+            yield Static(Content(tr("esc: back")), classes="keys")
 
     def _options(self) -> list[Option]:
         """The actions as the menu's width has them: what does not fit goes on below itself."""

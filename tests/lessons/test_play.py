@@ -123,11 +123,12 @@ def test_a_learner_goes_back_and_forth_and_resumes() -> None:
         assert stage.until(lambda: player.scene is not None)
         assert player.forth() and not player.forth()           # a prediction is not passed by
         assert (lights(player).chosen, lights(player).seen, player.score) == (None, True, (0, 0))
-        player.answer(("2",))
+        player.answer(("0x2",))
         assert stage.until(lambda: player.record.phase == "over")
         judged = player.record.judged
         assert judged is not None and not judged.all_right
         assert judged.foreseen == "two" and judged.truth == ("3",)
+        assert "It was: 3 (0x3)" in page_of(player)
         assert player.record.values["port"] == "9000"
         assert player.back() and player.forth() and player.record.judged is judged
     again = Player(player.lesson)

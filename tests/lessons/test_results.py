@@ -290,6 +290,7 @@ def test_no_cell_is_a_formula_and_none_breaks_its_line(text: str) -> None:
         cells = next(csv.reader(io.StringIO(line)))
         assert len(cells) == len(row)
         assert all(cell.lstrip()[:1] not in {*"=+-@", "＝"} for cell in cells)
+    assert list(tables.class_lines(found, lessons(), "en", 100))[1].endswith(" -")       # no time was counted
     for shown in tables.class_lines(found, lessons(), "en", 100):
         assert shown == "" or shown.isprintable()
 

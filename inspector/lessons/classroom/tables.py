@@ -117,6 +117,9 @@ def _by_question(found: Found) -> dict[str, dict[str, list[StepResult]]]:
 
 
 def _time(seconds: int) -> str:
+    """A class's browsers count no time."""
+    if not seconds:
+        return "-"
     return tr("{minutes}:{seconds:02} min", minutes=seconds // 60, seconds=seconds % 60)
 
 

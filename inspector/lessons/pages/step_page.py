@@ -223,9 +223,16 @@ class Writer:
     def fact(self, label: Word, answer: Answer) -> list[Span]:
         if self.step.kind != "predict":
             return []
-        shown = ", ".join(part if is_number(self.step) else self.option(part) for part in answer)
+        shown_one = self._number if is_number(self.step) else self.option
+        shown = ", ".join(map(shown_one, answer))
         colon = "：" if self.language == "zh" else ": "
         return [Span(f" {self.word(label)}{colon}", "dim"), Span(shown, "bold")]
+
+    def _number(self, text: str) -> str:
+        """A number as it was typed; the truth beside one in hexadecimal is in both notations."""
+        judged = self.record.judged
+        is_hex = judged is not None and any(part.strip().lower().startswith("0x") for part in judged.given)
+        return f"{text} (0x{int(text):x})" if is_hex and text.isdecimal() else text
 
     def foot(self) -> None:
         """What can be done now."""

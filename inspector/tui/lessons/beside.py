@@ -24,7 +24,7 @@ from inspector.model.language import language, tr
 from inspector.model.packets import row_at
 from inspector.tui.lessons.ladder_pane import SPEC as LADDER
 from inspector.tui.lessons.ladder_pane import LessonLadderPane
-from inspector.tui.lessons.page_list import NumberInput, PageList
+from inspector.tui.lessons.page_list import NumberInput, PageList, StepNumber
 from inspector.tui.messages import NOTHING, BackAsked, ByteChosen, PaneAsked, Selection, SelectionMade
 from inspector.tui.panes.base import Pane, panes_in
 from inspector.tui.panes.handshake import HandshakePane
@@ -67,7 +67,7 @@ class TwoSides(BaseScreen):
         with Container(id="lesson"):
             with Vertical(id="words"):
                 yield PageList(id="page")
-                yield NumberInput(id="number", compact=True, select_on_focus=False)
+                yield StepNumber(id="number", compact=True, select_on_focus=False)
             with Vertical(id="beside"):
                 yield TabBar(_tabs(), id="tabs-lesson")
                 yield from (spec.pane(spec) for spec in SPECS)

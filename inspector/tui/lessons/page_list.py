@@ -133,3 +133,11 @@ class NumberInput(TextInput):
     async def _on_key(self, event: events.Key) -> None:
         if event.is_printable and (event.character or "") not in _DIGITS:
             event.prevent_default()          # Input's own handler, which would take the letter
+
+
+class StepNumber(NumberInput):
+    """The line of a lesson's step; a digit leads back to it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "screen.to_words", "To the words", id="number.leave"),
+    ]

@@ -24,7 +24,7 @@ from inspector.views.line.spans import cell_width
 # What stands first where not all have room: what the pane alone can do, then these, then all others. In the
 # ladder, where sessions are steered, it is the keys of the session.
 FIRST = ("filter.done", "filter.leave", "composer.send", "composer.leave",
-         "number.answer", "list.open", "pane.back", "pane.copy", "pane.whole")
+         "number.answer", "number.leave", "list.open", "pane.back", "pane.copy", "pane.whole")
 FIRST_IN_LADDER = ("wire.pass", "wire.drop", "wire.double", "wire.delay", "wire.swap", "wire.hold",
                    "session.pause", "session.step", "session.say-client", "session.say-server", "session.end",
                    "list.open", "pane.copy", "ladder.whole", "ladder.relative")

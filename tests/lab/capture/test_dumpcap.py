@@ -23,7 +23,8 @@ import sys
 from inspector.lab.agent import __main__ as agent
 
 agent.may_capture = lambda: False
-agent.dumpcap = lambda: sys.argv[2] or None
+program = sys.argv.pop()
+agent.dumpcap = lambda: program or None
 agent.main()
 """
 STAYS = """cat "$0.data"

@@ -7,6 +7,7 @@ several ways: MemoryError, and RuntimeError where no thread can be started, sinc
 from __future__ import annotations
 
 import errno
+import resource  # not later: nothing can be imported once it is asked for
 
 from inspector.model.language import marked
 
@@ -31,8 +32,6 @@ def is_of_lacking_memory(words: str) -> bool:
 
 def memory_remedy() -> str:
     """The command that gives more memory; "" where nobody has limited it."""
-    import resource  # here: hardly any process needs it, and it is a library of its own
-
     bounded = any(resource.getrlimit(kind)[0] != resource.RLIM_INFINITY
                   for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
     return "ulimit -v unlimited" if bounded else ""

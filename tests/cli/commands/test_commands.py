@@ -96,7 +96,7 @@ def test_the_launcher_loads_nothing_that_it_does_not_need() -> None:
              "inspector.sessions.stream", "inspector.sessions.kinds.browser.programs",
              "inspector.tui.launcher.palette", "inspector.tui.widgets.prompt", "inspector.views.packets",
              "inspector.tui.launcher.help", "inspector.capture", "inspector.lab.capture",
-             "inspector.lab.network", "inspector.wire.dissection", "numpy", "scapy", "resource", "tomllib")
+             "inspector.lab.network", "inspector.wire.dissection", "numpy", "scapy", "tomllib")
     code = ("import sys; import inspector.cli.app, inspector.tui.app\n"
             "inspector.cli.app._leave_root(lab=True)\n"
             f"print([name for name in {heavy} if name in sys.modules])")

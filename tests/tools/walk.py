@@ -151,7 +151,7 @@ def walk_on_terminal(name: str, seed: int, keys: int, directory: Path) -> int:
     with company() as port, terminal(
             directory, inspector(*(one.replace("PORT", str(port)) for one in arguments)), size=SIZES[seed % 2]
     ) as app:
-        app.until_shown("Quit")
+        app.until_shown("Help")
         app.write(first.encode())
         seen, done, chance = b"", 0, random.Random(seed)
         for step in steps(seed, keys):

@@ -210,11 +210,11 @@ def test_what_waits_is_told_as_often_as_its_time_is_told_to_a_tenth(
     client.sendall(b"nobody reads")
     now = 1000.0
     monkeypatch.setattr("inspector.kernel.sampler.time.monotonic", lambda: now)
-    told = [now for one in sampler.look() if one.local == end(server) and one.receive_queue]
+    reported = [now for one in sampler.look() if one.local == end(server) and one.receive_queue]
     while now < 1600:
         now += sampler.due(now - 1000)
-        told += [now for one in sampler.look(now - 1000) if one.local == end(server)]
-    waited = [at - 1000 for at in told]
+        reported += [now for one in sampler.look(now - 1000) if one.local == end(server)]
+    waited = [at - 1000 for at in reported]
     assert waited[0] == 0 and len(waited) < 80
     for before, after in pairwise(waited):
         assert after - before <= max(0.11 * after, 0.5) + 2.001

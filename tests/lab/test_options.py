@@ -29,7 +29,7 @@ def test_by_hand_some_of_them_are_enough() -> None:
         "host", limits=Limits(seconds=2))
 
 
-@pytest.mark.parametrize(("text", "says"), [
+@pytest.mark.parametrize(("text", "words"), [
     ("{", "The agent's options are one JSON object."),
     ("[" * 100_000, "The agent's options are one JSON object."),
     ("[]", "The agent's options cannot be []."),
@@ -42,10 +42,10 @@ def test_by_hand_some_of_them_are_enough() -> None:
     ('{"process": {"pid": "1"}}', "The agent's option pid cannot be '1'."),
     ('{"wiring": {"rules": ["eat:3"]}}', "'eat:3' is no rule of the wire, as in drop:data:2."),
 ])
-def test_options_of_a_wrong_shape_are_one_sentence(text: str, says: str) -> None:
+def test_options_of_a_wrong_shape_are_one_sentence(text: str, words: str) -> None:
     with pytest.raises(OptionsError) as raised:
         AgentOptions.from_json(text)
-    assert str(raised.value) == says
+    assert str(raised.value) == words
 
 
 def test_the_agent_says_so_and_ends() -> None:

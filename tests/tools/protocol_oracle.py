@@ -81,12 +81,12 @@ def cut_table(protocol: str) -> str:
             with tempfile.NamedTemporaryFile(suffix=".pcapng") as file:
                 file.write(cut_file((DATA.parent / f"{name}.pcapng").read_bytes(), snaplen))
                 file.flush()
-                told = _told(file.name, protocol, options, fields)
-                lines += [f"{name}\t{snaplen}\t{line}" for line in told]
+                reported = _reported(file.name, protocol, options, fields)
+                lines += [f"{name}\t{snaplen}\t{line}" for line in reported]
     return "\n".join(lines) + "\n"
 
 
-def _told(path: str, protocol: str, options: tuple[str, ...], fields: tuple[str, ...]) -> list[str]:
+def _reported(path: str, protocol: str, options: tuple[str, ...], fields: tuple[str, ...]) -> list[str]:
     name = "resp" if protocol == "redis" else protocol
     command = ["tshark", "-n", *options, "-r", path, "-Y", name, "-T", "fields", "-E", "aggregator=\x1f",
                "-e", "frame.time_epoch"]

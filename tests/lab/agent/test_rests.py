@@ -31,7 +31,7 @@ class Writer:
 
 
 @dataclass
-class Told:
+class Reported:
     """A capture that keeps what it is given."""
 
     writer: Writer = field(default_factory=Writer)
@@ -46,7 +46,7 @@ def agent() -> Iterator[Supervisor]:
     commands, writes = os.pipe()
     ended, woken = signal.getsignal(signal.SIGCHLD), signal.set_wakeup_fd(-1)
     supervisor = Supervisor(AgentOptions(mode="host", ports=(1,)), Lab((), "mark"), commands)
-    supervisor.capture = cast(Any, Told())
+    supervisor.capture = cast(Any, Reported())
     yield supervisor
     signal.signal(signal.SIGCHLD, ended)
     signal.set_wakeup_fd(woken)

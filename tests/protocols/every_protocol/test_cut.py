@@ -1,4 +1,4 @@
-"""What is told of captures that a snapshot length cut, against tshark's answers (`protocol_oracle`)."""
+"""What is reported of captures that a snapshot length cut, against tshark's answers (`protocol_oracle`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVERY = [(protocol, capture, snaplen) for protocol, (captures, _, _) in CUT.item
          for snaplen in SNAPLENS]
 CHOSEN = [("http", "sessions/nginx-keepalive", 120), ("websocket", "traces/websocket", 200),
           ("mysql", "protocols/mysql", 80)]
-# Packets of which the capture has too little for us, not for tshark, which is told the port; at most so many.
+# Packets of which the capture has too little for us, not for tshark, which knows the port; at most so many.
 FEWER = {
     ("http2", 80): 6,        # of a preface it makes a frame of type 32
     ("http2", 120): 1, ("http2", 200): 1, ("http2", 400): 1,     # and frames of what goes on with a body
@@ -28,19 +28,19 @@ FEWER = {
 }
 
 
-Told = tuple[set[int], dict[str, Any]]
+Reported = tuple[set[int], dict[str, Any]]
 """Times of packets, and the object of which they are."""
 
 
 @cache
-def told(protocol: str) -> list[dict[str, str]]:
+def reported(protocol: str) -> list[dict[str, str]]:
     """tshark's table."""
     lines = (CAPTURES / "cut" / f"{protocol}.tsv").read_text(encoding="utf-8").split("\n")[:-1]
     names = lines[0].split("\t")
     return [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
 
 
-def ours(protocol: str, capture: str, snaplen: int, folder: Path) -> Iterator[Told]:
+def ours(protocol: str, capture: str, snaplen: int, folder: Path) -> Iterator[Reported]:
     """Every object, and the times of its packets."""
     path = folder / "cut.pcapng"
     path.write_bytes(cut_file((CAPTURES / f"{capture}.pcapng").read_bytes(), snaplen))
@@ -56,7 +56,8 @@ def ours(protocol: str, capture: str, snaplen: int, folder: Path) -> Iterator[To
 def test_what_is_there_is_told_as_by_tshark(
     protocol: str, capture: str, snaplen: int, tmp_path: Path,
 ) -> None:
-    wanted = [row for row in told(protocol) if (row["capture"], row["snaplen"]) == (capture, str(snaplen))]
+    wanted = [row for row in reported(protocol)
+              if (row["capture"], row["snaplen"]) == (capture, str(snaplen))]
     found = list(ours(protocol, capture, snaplen, tmp_path))
     times = set().union(*(here for here, _ in found))
     missing = [row for row in wanted if any(list(row.values())[3:]) and int(row["time_ns"]) not in times]
@@ -67,8 +68,8 @@ def test_what_is_there_is_told_as_by_tshark(
         assert ("snaplen" in one) <= ("incomplete" in one) and one.get("snaplen", snaplen) == snaplen
 
 
-def compare_http(wanted: list[dict[str, str]], found: list[Told]) -> None:
-    """Start lines and headers that tshark tells of a packet are told by us, in the same packet."""
+def compare_http(wanted: list[dict[str, str]], found: list[Reported]) -> None:
+    """Start lines and headers that tshark tells of a packet are reported by us, in the same packet."""
     begun = {time: one for here, one in found for time in here}
     for row in wanted:
         if not row["http.request.method"] and not row["http.response.code"]:
@@ -80,7 +81,7 @@ def compare_http(wanted: list[dict[str, str]], found: list[Told]) -> None:
         headers = {name.lower(): value for name, value in one["headers"]}
         for field, name in (("http.content_length_header", "content-length"), ("http.host", "host"),
                             ("http.server", "server")):
-            if name in headers:                      # a line that is cut is told by tshark, not by us
+            if name in headers:                      # a line that is cut is reported by tshark, not by us
                 assert headers[name] == row[field]
             else:
                 assert "incomplete" in one or not row[field]

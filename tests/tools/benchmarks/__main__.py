@@ -4,7 +4,7 @@
 it), and prints both with their ratio: ours over theirs, of the first number that a row says it reached.
 
 Each bench_NAME.py beside this file has `run(repeats)`, which gives rows with what, target, reached, spread
-and peer. What cannot run here (a privilege, a program that is missing) is told in its row.
+and peer. What cannot run here (a privilege, a program that is missing) is reported in its row.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def compared(names: list[str], repeats: int, other: Path) -> Iterator[dict[str, 
         name = path.stem.removeprefix("bench_")
         if names and name not in names:
             continue
-        rows = {checkout: {row["what"]: row for row in told(name, repeats, checkout)}
+        rows = {checkout: {row["what"]: row for row in reported(name, repeats, checkout)}
                 for checkout in (ROOT, other)[:: 1 if number % 2 == 0 else -1]}
         for what, row in rows[ROOT].items():
             theirs = rows[other].get(what, {})
@@ -62,8 +62,8 @@ def compared(names: list[str], repeats: int, other: Path) -> Iterator[dict[str, 
                    "spread": ratio(row, theirs) or row.get("spread", "")}
 
 
-def told(name: str, repeats: int, checkout: Path) -> Iterator[dict[str, Any]]:
-    """The rows of one benchmark in a checkout; each is told on standard error when it is done.
+def reported(name: str, repeats: int, checkout: Path) -> Iterator[dict[str, Any]]:
+    """The rows of one benchmark in a checkout; each is reported on standard error when it is done.
 
     Where that checkout has no such benchmark, ours measures its program (those do that know `INSPECTED`).
     """

@@ -163,14 +163,15 @@ def run(repeats: int = 5) -> Iterator[dict[str, Any]]:
     yield paint_row(repeats)
     within = [sys.executable, "-m", f"{PROGRAMS}.private_network"]
     command = [*within, sys.executable, "-m", f"{PROGRAMS}.bench_app", str(repeats)]
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as written:
         environment = {**os.environ, "XDG_STATE_HOME": folder}     # traces are not to be kept
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=environment) as live:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=written, env=environment) as live:
             assert live.stdout is not None
             yield from map(json.loads, live.stdout)
-        said.seek(0)
+        written.seek(0)
         if live.returncode:
-            reason = (said.read().decode("utf-8", "replace").strip().splitlines() or ["no reason given"])[-1]
+            lines = written.read().decode("utf-8", "replace").strip().splitlines()
+            reason = lines[-1] if lines else "no reason given"
             yield {"what": "the app while packets come", "reached": f"not measured: {reason}"}
 
 

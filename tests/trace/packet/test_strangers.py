@@ -21,7 +21,7 @@ from tests.support.tiers import sweep
 EXPORTS = "findings", "packets", "conversations", "http", "redis"
 FLAGS = "A", "PA", "A", "PA", "FA", "R", "RA", "S", "SA", "", "F", "SF"
 NUMBERS = 0, 1, 5, 1000, 0xFFFFFFFF, 0xFFFFFFFE, 1 << 31
-SAID = (
+PAYLOADS = (
     b"", b"x", b"\x80\x81\x82", b"G", b"GET ", b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n",
     b"hello\n", b"+OK\r\n", b"*1\r\n$4\r\nPING\r\n", b"PING\r\n", b"\x16\3\1", b"\5\1\0",
     b"\xc3\xa9 \xff", b"z" * 90, b"PRI * HTTP/2.0\r\n\r\n", b"\x81\x02hi", b"Q\0\0\0\6a\0",
@@ -36,7 +36,7 @@ def capture(seed: int) -> bytes:
         ports = 40000 + number % 230, chance.choice(PORTS)
         straight, place = chance.random() < 0.6, [chance.choice(NUMBERS), chance.choice(NUMBERS)]
         for turn in range(chance.choice((1, 1, 1, 2, 2, 3, 6))):
-            end, data = chance.randrange(2) if turn else 0, chance.choice(SAID)
+            end, data = chance.randrange(2) if turn else 0, chance.choice(PAYLOADS)
             flags = chance.choice(("A", "PA")) if straight else chance.choice(FLAGS)
             seq, ack = (place[end], place[1 - end]) if straight else (
                 chance.choice(NUMBERS), chance.choice((*place, 0)))

@@ -121,7 +121,7 @@ def test_a_live_stream_shows_what_its_file_does(name: str, mode: Mode, tmp_path:
             assert grown == lines_of(file, 0, mode)
 
 
-# --- what is said of it ---
+# --- what is written of it ---
 
 GET = (CLIENT, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -162,12 +162,12 @@ def test_a_message_that_was_cut_by_the_capture_is_not_said_to_go_on(tmp_path: Pa
     assert "cut its packets short" in " ".join(plain(page.line(n, 80)) for n in range(page.count))
 
 
-@pytest.mark.parametrize(("kept", "said"), [
+@pytest.mark.parametrize(("kept", "written"), [
     (lambda size: size == 40, "The capture lacks all that was sent in it, 60 bytes."),
     (lambda size: size != 90, "The capture lacks 50 bytes of it, so that what is spoken may not be known"),
 ])
 def test_messages_do_not_say_that_nothing_was_sent_where_the_capture_lacks_it(
-    tmp_path: Path, kept: Callable[[int], bool], said: str
+    tmp_path: Path, kept: Callable[[int], bool], written: str
 ) -> None:
     with traced(exchange((CLIENT, b"ab cd"), (SERVER, b"x" * 50), (CLIENT, b"ab cd"), end="F")) as whole:
         rows = [row for row, size in enumerate(whole.index.length.tolist()) if kept(size)]
@@ -175,7 +175,7 @@ def test_messages_do_not_say_that_nothing_was_sent_where_the_capture_lacks_it(
         with Trace.open(write(tmp_path / "lost.pcapng", whole, rows)) as trace:
             trace.finish()
             page = Elsewhere(trace, "tcp", 0).page(200)
-            assert said in " ".join(plain(page.line(n, 200)) for n in range(page.count))
+            assert written in " ".join(plain(page.line(n, 200)) for n in range(page.count))
 
 
 def test_what_follows_an_upgrade_is_shown() -> None:

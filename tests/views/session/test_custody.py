@@ -66,8 +66,8 @@ def test_each_state_has_its_sentence(changes: dict[str, int], words: list[str]) 
 def test_where_both_ends_are_over_nothing_is_on_its_way_or_waits(name: str, size: int, lost: str) -> None:
     with Trace.open(TRACES.parent / f"{name}.pcapng") as trace:
         trace.finish()
-        told = (custody(trace, stream) for stream in range(len(trace.conversations("tcp"))))
-        both, = (both for both in told if any(way.is_loss for way in both))
+        reported = (custody(trace, stream) for stream in range(len(trace.conversations("tcp"))))
+        both, = (both for both in reported if any(way.is_loss for way in both))
         for width in (60, 80):
             text = " ".join("".join(plain(line) for line in custody_lines(both, 0, width)).split())
             assert (lost in text or width < 72) and f" {size} " in text
